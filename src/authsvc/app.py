@@ -1,0 +1,100 @@
+"""The composition root: puts the rooms together. The only module that knows them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha.reflection import aio
+from google.protobuf.descriptor import ServiceDescriptor
+from zitadel import auth_pb2
+
+from authsvc.api.auth import AuthServicer
+from authsvc.api.health import HealthServicer
+from authsvc.api.reflection import V1ALPHA, V1Servicer, v1_service
+from authsvc.config import Settings
+from authsvc.doors.asgi import OneAddress
+from authsvc.doors.grpc_h2 import GrpcH2
+from authsvc.doors.grpc_web import GrpcWeb
+from authsvc.doors.json import Json
+from authsvc.doors.limits import Limits
+from authsvc.doors.probes import Probes
+from authsvc.errors import Unavailable
+from authsvc.identity.authenticator import Authenticator
+from authsvc.rpc.method import Method, service_methods
+from authsvc.rpc.pipeline import Pipeline
+from authsvc.store.executor import Executor, Prepared
+from authsvc.store.open import open_store
+from authsvc.store.reads import Reads
+from authsvc.telemetry.calls import CallLog
+
+JSON_PREFIX = "/auth/v1"
+# Methods that need no caller; every other must say in the contract what it needs, or the start fails.
+PUBLIC = frozenset(
+    {
+        "zitadel.auth.v1.AuthService/Healthz",
+        "grpc.health.v1.Health/*",
+        "grpc.reflection.v1.ServerReflection/*",
+        "grpc.reflection.v1alpha.ServerReflection/*",
+    }
+)
+
+
+_PING = Prepared("SELECT 1", (), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service in one process: its methods by path, its health, and the store behind them."""
+
+    methods: dict[str, Method]
+    health: HealthServicer
+    limits: Limits
+    executor: Executor
+
+    def one_address(self) -> OneAddress:
+        """The ASGI application with the doors of the one address."""
+        return OneAddress(
+            grpc=GrpcH2(self.methods, self.limits),
+            grpc_web=GrpcWeb(self.methods, self.limits),
+            json=Json(self.methods.values(), JSON_PREFIX, self.limits),
+            probes=Probes(self.health.serving),
+        )
+
+
+async def open_service(settings: Settings) -> Service:
+    """Open the store and build every method.
+
+    Raises:
+        StartupError: the database does not have the schema this version needs, or a method cannot be served.
+    """
+    executor = await open_store(settings.database_url)
+    reads = Reads(executor)
+    auth = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+    health = HealthServicer([auth.full_name], partial(_ready, executor))
+    pipeline = Pipeline(Authenticator(reads), CallLog(), settings.call_timeout)
+    services: list[tuple[ServiceDescriptor, object]] = [(auth, AuthServicer(reads)), (health_pb2.DESCRIPTOR.services_by_name["Health"], health)]
+    if settings.reflection:
+        services += _reflection([service.full_name for service, _ in services])
+    methods = {
+        method.path: method
+        for service, servicer in services
+        for method in service_methods(service, servicer, pipeline, public=PUBLIC)
+    }
+    limits = Limits(message=settings.max_message_bytes, metadata=settings.max_metadata_bytes)
+    return Service(methods, health, limits, executor)
+
+
+async def _ready(executor: Executor) -> bool:
+    try:
+        return await executor.fetch_one(_PING) is not None
+    except Unavailable:
+        return False
+
+
+def _reflection(names: list[str]) -> list[tuple[ServiceDescriptor, object]]:
+    """Reflection in both versions, which list themselves too."""
+    v1 = v1_service()
+    names = [*names, v1.full_name, V1ALPHA.full_name]
+    return [(v1, V1Servicer(names)), (V1ALPHA, aio.ReflectionServicer(names))]

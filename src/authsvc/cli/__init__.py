@@ -1,0 +1,58 @@
+"""The command line: `authsvc serve`, `migrate`, `apply`, `export`, `token create`, `token revoke`, `demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from authsvc import __version__, config
+from authsvc.cli import demo, directory, serve, tokens
+from authsvc.errors import Refused, StartupError, Unavailable
+
+_COMMANDS = (serve, directory, tokens, demo)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status: 0, 1 for a failure that is told in a sentence, 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        given = {name: value for name, value in vars(options).items() if name in config.Settings.model_fields and value}
+        settings = config.load(given, os.environ, options.config)
+        status: int = options.run(settings, options)
+    except (StartupError, Refused) as error:
+        return _fail(str(error))
+    except Unavailable as error:
+        return _fail(f"the database does not answer: {error.__cause__}")
+    except BrokenPipeError:
+        return 1  # whoever read our output has left
+    return status
+
+
+def _fail(sentence: str) -> int:
+    print(f"authsvc: {sentence}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="authsvc", description="Who am I, where am I signed in, what may I do.")
+    parser.add_argument("--version", action="version", version=f"authsvc {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    settings = _settings_parser(list(config.Settings.model_fields))
+    database = _settings_parser(["database_url"])
+    for module in _COMMANDS:
+        module.add_to(commands, settings=settings, database=database)
+    return parser
+
+
+def _settings_parser(names: list[str]) -> argparse.ArgumentParser:
+    """Flags for settings; their values are checked together with those of the file and the environment."""
+    parser = argparse.ArgumentParser(add_help=False, argument_default=None)
+    group = parser.add_argument_group("settings", "also AUTHSVC_<NAME> in the environment, or `name = value` in FILE")
+    group.add_argument("--config", type=Path, metavar="FILE", help="TOML file with settings")
+    for name in names:
+        field = config.Settings.model_fields[name]
+        group.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=field.description)
+    return parser

@@ -1,0 +1,73 @@
+"""`authsvc demo FILE`: from nothing to a serving instance, with lines to try."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from authsvc.cli import serve
+from authsvc.cli.tokens import agent_id, lifetime
+from authsvc.config import Address, Settings
+from authsvc.supervisor import Supervisor
+
+_LIFE = "12h"
+_SERVICE = "zitadel.auth.v1.AuthService"
+_LINES = """
+# everything below can be pasted into another terminal
+TOKEN={token}
+
+# who am I, where am I signed in, what may I do: JSON
+curl -L -X GET '{url}/auth/v1/users/me' -H 'Accept: application/json' -H "Authorization: Bearer $TOKEN"
+curl -L '{url}/auth/v1/users/me/sessions/_search' -H 'Content-Type: application/json' -H 'Accept: application/json' \\
+  -H "Authorization: Bearer $TOKEN" -d '{{}}'
+curl -L '{url}/auth/v1/usergrants/me/_search' -H 'Content-Type: application/json' -H 'Accept: application/json' \\
+  -H "Authorization: Bearer $TOKEN" -d '{{"query": {{"offset": "0", "limit": 100, "asc": true}}}}'
+
+# the same by native gRPC
+grpcurl {plain} -H "Authorization: Bearer $TOKEN" {web} {service}/GetMyUser
+
+# the same by gRPC-Web
+buf curl --protocol grpcweb -H "Authorization: Bearer $TOKEN" {url}/{service}/ListMyUserGrants
+"""
+
+
+def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argparse.ArgumentParser) -> None:
+    """Add the command."""
+    parser = commands.add_parser("demo", parents=[settings], help="migrate, apply FILE, print lines to try, serve")
+    parser.add_argument("file", type=Path, metavar="FILE", help="YAML directory file")
+    parser.add_argument("--user", required=True, metavar="LOGIN_NAME", help="who tries")
+    parser.add_argument("--agent", metavar="ID", help="user agent (browser) on which the user is signed in")
+    parser.set_defaults(run=run)
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve the file's data, and print lines with a token of `--user`."""
+    token = _prepare(settings, options)
+
+    def announce(addresses: dict[str, Address]) -> None:
+        plain = "-insecure" if settings.tls_cert else "-plaintext"
+        url = serve.url(settings, addresses)
+        print(_LINES.format(token=token, url=url, web=addresses["web"], plain=plain, service=_SERVICE))
+        serve.announce(settings, addresses)
+
+    return Supervisor(settings, announce).run()
+
+
+def _prepare(settings: Settings, options: argparse.Namespace) -> str:
+    """Bring the database to what the file lists; a token for the lines."""
+    from authsvc import directory  # noqa: PLC0415 - heavy, and only for commands on the database
+    from authsvc.cli.store import on_store  # noqa: PLC0415
+    from authsvc.store.executor import Executor  # noqa: PLC0415
+    from authsvc.store.migrate import migrate  # noqa: PLC0415
+    from authsvc.store.writes import Writes  # noqa: PLC0415
+
+    document = directory.read(options.file)
+    migrate(settings.database_url)
+
+    async def fill(_: Executor, writes: Writes) -> str:
+        print(f"{options.file}: {await directory.apply(writes, document)}", flush=True)
+        _, token = await writes.sign_in(options.user, agent_id(options.agent), lifetime(_LIFE))
+        return token
+
+    return on_store(settings, fill)

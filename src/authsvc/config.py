@@ -1,0 +1,166 @@
+"""Settings: from a TOML file, then the environment, then flags; the later one wins.
+
+Every setting has one name: `listen` in the file, `AUTHSVC_LISTEN` in the environment, `--listen` on the command line.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from authsvc.errors import StartupError
+
+_PREFIX = "AUTHSVC_"
+_FILE = "AUTHSVC_CONFIG"
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """`host:port`, an IPv6 host in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _address(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    host, colon, port = value.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not (colon and bare and port.isascii() and port.isdecimal() and int(port) < 2**16):
+        raise ValueError("must be HOST:PORT, for example 127.0.0.1:8080")
+    if ":" in bare and bare == host:
+        raise ValueError("must have an IPv6 host in brackets, for example [::1]:8080")
+    return Address(bare, int(port))
+
+
+def _database(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    scheme = value.partition(":")[0]
+    url = urlsplit(value)
+    if scheme != "sqlite" or url.netloc or url.query or len(url.path) < 2:  # noqa: PLR2004 - a slash and a name
+        raise ValueError("must be sqlite:///relative/path or sqlite:////absolute/path")
+    return Path(unquote(url.path[1:]))
+
+
+def _off(value: Any) -> Any:
+    return None if value == "off" else _address(value)
+
+
+class Settings(BaseModel):
+    """Everything an operator can set. Sizes in bytes, times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    listen: Annotated[Address, BeforeValidator(_address)] = Field(
+        default=Address("127.0.0.1", 8080), description="HOST:PORT of the one address: gRPC, gRPC-Web and JSON"
+    )
+    grpc_listen: Annotated[Address | None, BeforeValidator(_off)] = Field(
+        default=Address("127.0.0.1", 50051), description="HOST:PORT of grpcio's own server, or `off`"
+    )
+    database_url: Annotated[Path, BeforeValidator(_database)] = Field(
+        default=Path("var/authsvc.db"), description="the database, as sqlite:///PATH"
+    )
+    tls_cert: Path | None = Field(default=None, description="PEM file with the certificate chain; turns TLS on")
+    tls_key: Path | None = Field(default=None, description="PEM file with the private key of tls_cert")
+    http: Literal["zttp", "httptools"] = Field(
+        default="zttp", description="HTTP engine; httptools speaks HTTP/1.1 only: no native gRPC on the one address"
+    )
+    reflection: bool = Field(default=True, description="serve gRPC reflection")
+    call_timeout: float = Field(
+        default=10.0, gt=0, le=3600, description="bound of a unary call whose client sets no deadline"
+    )
+    max_message_bytes: int = Field(
+        default=256 * 1024, ge=1024, le=2**26, description="largest request message, also after decompression"
+    )
+    max_metadata_bytes: int = Field(
+        default=16 * 1024, ge=1024, le=2**16, description="largest metadata or headers of a request"
+    )
+    drain_delay: float = Field(
+        default=0.0, ge=0, le=3600, description="how long to go on serving after SIGTERM while health says NOT_SERVING"
+    )
+    drain_timeout: float = Field(
+        default=20.0, gt=0, le=3600, description="how long calls may take to finish after SIGTERM"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="lowest level that is logged"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key must be set together")
+        if self.grpc_listen == self.listen and self.listen.port:
+            raise ValueError("listen and grpc_listen must not be the same address")
+        for name in ("tls_cert", "tls_key"):
+            path = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise ValueError(f"{name} names a file that does not exist")
+        return self
+
+
+def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None = None) -> Settings:
+    """The settings. `flags` holds those given on the command line, by name.
+
+    Raises:
+        StartupError: a setting is unknown, has a bad value, or contradicts another; the sentence names it and where it
+            was set.
+    """
+    if file is None and environment.get(_FILE):
+        file = Path(environment[_FILE])
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, found in (
+        *_from_file(file),
+        *((_env_name(name), (name, value)) for name, value in _from_environment(environment).items()),
+        *((f"--{name.replace('_', '-')}", (name, value)) for name, value in flags.items()),
+    ):
+        name, value = found
+        if name not in Settings.model_fields:
+            raise StartupError(f"{source}: there is no such setting")
+        values[name], sources[name] = value, source
+    return _settings(values, sources)
+
+
+def _settings(values: dict[str, Any], sources: dict[str, str]) -> Settings:
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        raise StartupError(f"{sources[name]}: {message}" if name else message) from None
+
+
+def _env_name(name: str) -> str:
+    return f"{_PREFIX}{name.upper()}"
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.removeprefix(_PREFIX).lower(): value
+        for name, value in sorted(environment.items())
+        if name.startswith(_PREFIX) and name != _FILE
+    }
+
+
+def _from_file(file: Path | None) -> list[tuple[str, tuple[str, Any]]]:
+    if file is None:
+        return []
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise StartupError(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StartupError(f"{file}: not a TOML file: {error}") from None
+    return [(f"{file}: {name}", (name, value)) for name, value in found.items()]

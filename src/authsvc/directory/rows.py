@@ -1,0 +1,163 @@
+"""What a directory file says, as rows of the store's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from sqlalchemy import Table
+
+from authsvc.directory.index import Index
+from authsvc.directory.mistakes import Path
+from authsvc.directory.model import Directory, Human, Machine, User, each
+from authsvc.store import schema
+
+Values = dict[str, Any]
+
+
+class Entry(NamedTuple):
+    """A row to be: its table and values, the organization it belongs to, and where it stands in the file.
+
+    `parts` are the rows of another table that belong to it alone: the domains of an organization (name, whether it
+    is the primary one) or the roles of a project (key, display name, position), sorted.
+    """
+
+    table: Table
+    values: Values
+    owner: int | None
+    path: Path
+    parts: tuple[tuple[Any, ...], ...] = ()
+
+
+def entries(directory: Directory) -> Iterator[Entry]:
+    """The rows of all entries, each after those that it refers to."""
+    index = Index(directory)
+    yield from _orgs(directory)
+    yield from _projects(directory)
+    yield from _users(directory)
+    yield from _agents(directory)
+    yield from _sessions(directory, index)
+    yield from _user_grants(directory, index)
+
+
+def _orgs(directory: Directory) -> Iterator[Entry]:
+    for o, org in each(directory.orgs):
+        values = {"id": org.id, "name": org.name, "state": org.state.value, **_since(org.created_at)}
+        domains = sorted((name, index == 0) for index, name in each(org.domains))
+        yield Entry(schema.orgs, values, org.id, ("orgs", o), tuple(domains))
+
+
+def _projects(directory: Directory) -> Iterator[Entry]:
+    for path, org, project in directory.all_projects():
+        values = {"id": project.id, "org_id": org.id, "name": project.name, **_since(project.created_at)}
+        roles = sorted((role.key, role.display_name or "", index) for index, role in each(project.roles))
+        yield Entry(schema.projects, values, org.id, path, tuple(roles))
+    for path, org, project, grant in directory.all_project_grants():
+        values = {
+            "id": grant.id,
+            "project_id": project.id,
+            "org_id": grant.org,
+            "role_keys": "\n".join(grant.roles),
+            **_since(grant.created_at),
+        }
+        yield Entry(schema.project_grants, values, org.id, path)
+
+
+def _users(directory: Directory) -> Iterator[Entry]:
+    for path, org, user in directory.all_users():
+        values = {
+            "id": user.id,
+            "org_id": org.id,
+            "type": user.type.value,
+            "state": user.state.value,
+            "user_name": user.user_name,
+            "login": user.login_part,
+            **_particulars(user),
+            **_since(user.created_at),
+        }
+        yield Entry(schema.users, values, org.id, path)
+
+
+def _particulars(user: User) -> Values:
+    if user.human is not None:
+        return _human(user.human)
+    return _machine(user.machine) if user.machine else {}
+
+
+def _human(human: Human) -> Values:
+    values: Values = {
+        "first_name": human.first_name,
+        "last_name": human.last_name,
+        "nick_name": human.nick_name or "",
+        "display_name": human.display_name or f"{human.first_name} {human.last_name}",
+        "preferred_language": human.preferred_language or "",
+        "gender": human.gender.value,
+        "avatar_url": human.avatar_url or "",
+        "email": human.email.email if human.email else "",
+        "email_verified": bool(human.email and human.email.verified),
+        "phone": human.phone.phone if human.phone else "",
+        "phone_verified": bool(human.phone and human.phone.verified),
+        "description": "",
+        "access_token_type": 0,
+    }
+    if human.password_changed is not None:
+        values["password_changed_at"] = human.password_changed
+    return values
+
+
+def _machine(machine: Machine) -> Values:
+    return {
+        "first_name": "",
+        "last_name": "",
+        "nick_name": "",
+        "display_name": machine.name,
+        "preferred_language": "",
+        "gender": 0,
+        "avatar_url": "",
+        "email": "",
+        "email_verified": False,
+        "phone": "",
+        "phone_verified": False,
+        "description": machine.description,
+        "access_token_type": machine.access_token_type.value,
+        "secret_hash": machine.secret_hash,
+    }
+
+
+def _agents(directory: Directory) -> Iterator[Entry]:
+    for a, agent in each(directory.agents):
+        values = {"id": agent.id, "description": agent.description, **_since(agent.created_at)}
+        yield Entry(schema.user_agents, values, None, ("agents", a))
+
+
+def _sessions(directory: Directory, index: Index) -> Iterator[Entry]:
+    for path, agent, session in directory.all_sessions():
+        user_id = index.user_id(session.user) or 0
+        values = {
+            "id": session.id,
+            "agent_id": agent.id,
+            "user_id": user_id,
+            "state": session.state.value,
+            **_since(session.created_at),
+        }
+        yield Entry(schema.sessions, values, index.users[user_id][0].id, path)
+
+
+def _user_grants(directory: Directory, index: Index) -> Iterator[Entry]:
+    for g, grant in each(directory.user_grants):
+        values = {
+            "id": grant.id,
+            "user_id": index.user_id(grant.user),
+            "org_id": grant.org,
+            "project_id": grant.project,
+            "project_grant_id": grant.project_grant,
+            "role_keys": "\n".join(grant.roles),
+            "state": grant.state.value,
+            **_since(grant.created_at),
+        }
+        yield Entry(schema.user_grants, values, grant.org, ("userGrants", g))
+
+
+def _since(created_at: int | None) -> Values:
+    """A time that is not given is left alone: it is history, and nothing that a file sets back."""
+    return {} if created_at is None else {"created_at": created_at}

@@ -1,0 +1,41 @@
+"""Access tokens: opaque, 256 random bits, known to the store only by their SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import NamedTuple
+
+TOKEN_BYTES = 32
+
+
+def new_token() -> str:
+    """A new token: 43 characters of the URL-safe base64 alphabet."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def token_hash(token: str) -> bytes:
+    """What the store keeps of a token. 256 random bits need neither salt nor stretching."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+class TokenRecord(NamedTuple):
+    """An access token with all that decides whether it may be used: its user, organization and session.
+
+    Fields of a missing user, organization or session are None. `known_org` is whether the organization that the
+    request names exists, None if it names none. Times in microseconds.
+    """
+
+    id: int
+    user_id: int
+    expires_at: int
+    revoked_at: int | None
+    user_state: int | None
+    user_type: int | None
+    preferred_language: str | None
+    org_id: int | None
+    org_state: int | None
+    session_id: int | None
+    session_state: int | None
+    agent_id: int | None
+    known_org: int | None

@@ -1,0 +1,1 @@
+"""The doors: each turns bytes into a call and its outcome into bytes, and decides nothing else."""

@@ -1,0 +1,40 @@
+"""The one address: which door a request goes through, by its content type."""
+
+from __future__ import annotations
+
+from authsvc.doors.asgi_types import App, Receive, Scope, Send
+from authsvc.doors.grpc_web import media_type
+from authsvc.doors.http import respond
+from authsvc.doors.metadata import header
+from authsvc.doors.probes import Probes
+
+_GRPC = frozenset({b"application/grpc", b"application/grpc+proto"})
+
+
+class OneAddress:
+    """An ASGI application that hands each request to `grpc`, `grpc_web`, `probes` or `json`."""
+
+    def __init__(self, *, grpc: App, grpc_web: App, json: App, probes: App) -> None:
+        self._grpc = grpc
+        self._grpc_web = grpc_web
+        self._json = json
+        self._probes = probes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        content_type = media_type(header(scope["headers"], b"content-type"))
+        if not content_type.startswith(b"application/grpc"):
+            app = self._probes if scope["path"] in Probes.PATHS else self._json
+        elif content_type.startswith(b"application/grpc-web"):
+            app = self._grpc_web
+        elif content_type not in _GRPC:
+            app = _unsupported
+        else:
+            # Without HTTP/2 there are no trailers, so no native gRPC; as at ZITADEL that is a path nobody knows.
+            trailers = "http.response.trailers" in scope.get("extensions", {})
+            app = self._grpc if trailers and scope["method"] == "POST" else self._json
+        await app(scope, receive, send)
+
+
+async def _unsupported(scope: Scope, receive: Receive, send: Send) -> None:
+    await respond(send, 415, [(b"accept-post", b", ".join(sorted(_GRPC)))])

@@ -1,0 +1,65 @@
+"""Native gRPC on the one address: gRPC over HTTP/2 by ASGI, with `http.response.trailers`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from google.protobuf.message import Message
+from grpc import StatusCode
+
+from authsvc.doors.asgi_types import Receive, Scope, Send
+from authsvc.doors.frames import ACCEPTED_ENCODINGS, frame
+from authsvc.doors.grpc import GrpcExchange, unknown_method
+from authsvc.doors.limits import Limits
+from authsvc.doors.metadata import header_pairs, status_trailers
+from authsvc.rpc.call import Metadata
+from authsvc.rpc.method import Method
+from authsvc.rpc.status import Status
+
+_HEADERS = [(b"content-type", b"application/grpc"), (b"grpc-accept-encoding", ACCEPTED_ENCODINGS)]
+
+
+class GrpcH2:
+    """An ASGI application for requests of type `application/grpc` over HTTP/2."""
+
+    def __init__(self, methods: Mapping[str, Method], limits: Limits) -> None:
+        self._methods = methods
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        path = scope["path"]
+        method = self._methods.get(path)
+        exchange = GrpcH2Exchange(scope, receive, send, self._limits, method)
+        if method is None:
+            await exchange.finish(unknown_method(path, self._methods), [], [], None)
+        else:
+            await exchange.run(method)
+
+
+class GrpcH2Exchange(GrpcExchange):
+    """A call whose status travels in HTTP/2 trailers."""
+
+    door = "grpc"
+
+    async def start(self, metadata: Metadata) -> None:
+        """Send the response headers."""
+        self.started = True
+        headers = _HEADERS + header_pairs(metadata)
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
+
+    async def send(self, message: Message) -> None:
+        """Send one framed message."""
+        await self._body(frame(message.SerializeToString()))
+
+    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: Message | None) -> None:
+        """Send the answer, if there is one, and the trailers."""
+        if not self.started:
+            await self.start(initial)
+        if response is not None and status.code is StatusCode.OK:
+            await self.send(response)
+        await self._send({"type": "http.response.body", "body": b""})
+        await self._send({"type": "http.response.trailers", "headers": status_trailers(status, trailing)})
+
+    async def _body(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})

@@ -1,0 +1,137 @@
+"""gRPC-Web, binary and text, on sonora: its server class and framing, corrected.
+
+sonora 0.2.3 gives the registration type, the frame prefix and the trailer block; how requests are read and answers
+written is replaced, because standard clients cannot read what it sends. docs/architecture.md lists the defects.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+
+from google.protobuf.message import Message
+from grpc import StatusCode
+from sonora.asgi import grpcASGI
+from sonora.protocol import pack_trailers, wrap_message
+
+from authsvc.doors.asgi_types import Receive, Scope, Send
+from authsvc.doors.frames import ACCEPTED_ENCODINGS, frame
+from authsvc.doors.grpc import GrpcExchange, unknown_method
+from authsvc.doors.http import Headers, respond
+from authsvc.doors.limits import Limits
+from authsvc.doors.metadata import header, header_pairs, status_trailers
+from authsvc.rpc.call import Metadata
+from authsvc.rpc.method import Method
+from authsvc.rpc.status import Status, StatusError
+
+_BINARY = frozenset({b"application/grpc-web", b"application/grpc-web+proto"})
+_TEXT = frozenset({b"application/grpc-web-text", b"application/grpc-web-text+proto"})
+_FLUSH = re.compile(rb"[^=]+={0,2}")
+_QUANTUM = 4  # characters of base64 that stand for three bytes
+
+
+class GrpcWeb(grpcASGI):  # type: ignore[misc]  # sonora is untyped
+    """An ASGI application for requests whose type begins with `application/grpc-web`."""
+
+    def __init__(self, methods: Mapping[str, Method], limits: Limits) -> None:
+        super().__init__(application=None, enable_cors=False)
+        self._methods = methods
+        self._limits = limits
+
+    def _get_rpc_handler(self, path: str) -> Method | None:
+        return self._methods.get(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        content_type = media_type(header(scope["headers"], b"content-type"))
+        if scope["method"] != "POST":
+            await respond(send, 405, [(b"allow", b"POST")])
+        elif content_type not in _BINARY | _TEXT:
+            await respond(send, 415, [(b"accept-post", b", ".join(sorted(_BINARY | _TEXT)))])
+        else:
+            await self._call(content_type in _TEXT, scope, receive, send)
+
+    async def _call(self, text: bool, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: FBT001
+        method = self._get_rpc_handler(scope["path"])
+        exchange = GrpcWebExchange(scope, receive, send, self._limits, method)
+        exchange.text_in = text
+        exchange.text_out = text or media_type(header(scope["headers"], b"accept")) in _TEXT
+        if method is None:
+            await exchange.finish(unknown_method(scope["path"], self._methods), [], [], None)
+        else:
+            await exchange.run(method)
+
+
+def media_type(value: bytes) -> bytes:
+    """The type of a `content-type` header without its parameters, in lower case."""
+    return value.partition(b";")[0].strip().lower()
+
+
+def decode_base64(text: bytes) -> bytes:
+    """The bytes of whole base64 quanta; each flush of a client is padded by itself, so padding may stand inside."""
+    parts = _FLUSH.findall(text)
+    try:
+        if sum(map(len, parts)) != len(text):
+            raise binascii.Error
+        return b"".join(base64.b64decode(part, validate=True) for part in parts)
+    except binascii.Error:
+        raise StatusError(StatusCode.INTERNAL, "the request body is not base64") from None
+
+
+class GrpcWebExchange(GrpcExchange):
+    """A call whose status travels in a last frame of the body. In text mode the whole body is base64."""
+
+    door = "grpc-web"
+    text_in = False
+    text_out = False
+    _rest = b""
+
+    def decode_chunk(self, chunk: bytes) -> bytes:
+        """The frames in a piece of the body."""
+        if not self.text_in:
+            return chunk
+        chunk = self._rest + chunk
+        whole = len(chunk) - len(chunk) % _QUANTUM
+        self._rest = chunk[whole:]
+        if self._rest and not self.more_body:
+            raise StatusError(StatusCode.INTERNAL, "the request body is cut short")
+        return decode_base64(chunk[:whole])
+
+    async def start(self, metadata: Metadata) -> None:
+        """Send the response headers."""
+        await self._head(metadata, [])
+
+    async def send(self, message: Message) -> None:
+        """Send one framed message."""
+        await self._body(frame(message.SerializeToString()), more=True)
+
+    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: Message | None) -> None:
+        """Send the answer, if there is one, and the trailers in one write."""
+        data = b""
+        if response is not None and status.code is StatusCode.OK:
+            data = frame(response.SerializeToString())
+        data += _trailer_frame(status, trailing)
+        if not self.started:
+            length = 4 * ((len(data) + 2) // 3) if self.text_out else len(data)
+            await self._head(initial, [(b"content-length", str(length).encode())])
+        await self._body(data, more=False)
+
+    async def _head(self, metadata: Metadata, headers: Headers) -> None:
+        self.started = True
+        kind = b"application/grpc-web-text+proto" if self.text_out else b"application/grpc-web+proto"
+        headers = [(b"content-type", kind), (b"grpc-accept-encoding", ACCEPTED_ENCODINGS), *headers]
+        await self._send(
+            {"type": "http.response.start", "status": 200, "headers": headers + header_pairs(metadata)}
+        )
+
+    async def _body(self, data: bytes, *, more: bool) -> None:
+        body = base64.b64encode(data) if self.text_out else data
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _trailer_frame(status: Status, trailing: Metadata) -> bytes:
+    pairs = [(key.decode(), value.decode()) for key, value in status_trailers(status, trailing)]
+    framed: bytes = wrap_message(trailers=True, compressed=False, message=pack_trailers(pairs))
+    return framed

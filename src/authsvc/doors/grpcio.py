@@ -1,0 +1,128 @@
+"""Native gRPC on a port of its own: grpcio's server (C-core), which frames, counts and limits by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from grpc import StatusCode
+
+from authsvc.doors.grpc import decode, unknown_method
+from authsvc.doors.limits import Limits
+from authsvc.rpc.call import DETAILS_KEY, Call, Metadata, Metadatum
+from authsvc.rpc.method import Method
+from authsvc.rpc.status import Status
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+_NO_DEADLINE = 10**8  # seconds; grpcio reports a far future instead of none
+
+
+def grpcio_server(methods: Mapping[str, Method], limits: Limits) -> grpc.aio.Server:
+    """A server for `methods`, still without a port."""
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", limits.message),
+            ("grpc.max_metadata_size", limits.metadata),
+            ("grpc.absolute_max_metadata_size", limits.metadata),
+            ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, not a worker
+        ]
+    )
+    server.add_generic_rpc_handlers([Handlers(methods)])
+    return server
+
+
+class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # has no type of its own in the stubs
+    """Looks methods up by path, known or not."""
+
+    def __init__(self, methods: Mapping[str, Method]) -> None:
+        self._methods = methods
+        self._handlers = {path: _handler(method) for path, method in methods.items()}
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """The handler of a path; messages stay bytes."""
+        return self._handlers.get(details.method) or _refusal(unknown_method(details.method, self._methods))
+
+
+class GrpcioExchange:
+    """One call; `next_request` gives the bytes of the next request message, or None."""
+
+    door = "grpcio"
+
+    def __init__(
+        self, method: Method, context: Context, next_request: Callable[[], Awaitable[bytes | None]]
+    ) -> None:
+        self.peer = context.peer()
+        self._request_class = method.request_class
+        self._context = context
+        self._next_request = next_request
+        self._started = False
+
+    async def receive(self) -> Message | None:
+        """The next request message."""
+        data = await self._next_request()
+        return None if data is None else decode(self._request_class, data)
+
+    async def start(self, metadata: Metadata) -> None:
+        """Send the initial metadata."""
+        self._started = True
+        await self._context.send_initial_metadata(tuple(metadata))
+
+    async def send(self, message: Message) -> None:
+        """Send one message of a response stream."""
+        await self._context.write(message.SerializeToString())
+
+    async def run(self, method: Method) -> bytes | None:
+        """Take the call through the pipeline; the answer of a unary method that ended well."""
+        metadata = [Metadatum(key, value) for key, value in self._context.invocation_metadata() or ()]
+        remaining = self._context.time_remaining()
+        timeout = remaining if remaining is not None and remaining < _NO_DEADLINE else None
+        call = Call(method, metadata, self, timeout)
+        status = await method.run(call)
+        if not self._started:
+            await self.start(call.initial_metadata)
+        await _finish(self._context, status, call.trailing_metadata())
+        return call.response.SerializeToString() if call.response is not None else None
+
+
+async def _finish(context: Context, status: Status, trailing: Metadata) -> None:
+    """Hand the status to grpcio: it raises to end the call when the status is an error."""
+    if status.code is StatusCode.OK:
+        context.set_trailing_metadata(tuple(trailing))
+        return
+    details = ((DETAILS_KEY, status.proto().SerializeToString()),) if status.details else ()
+    await context.abort(status.code, status.message, (*details, *trailing))
+
+
+def _handler(method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
+    async def with_request(request: bytes, context: Context) -> bytes | None:
+        requests = iter((request,))
+
+        async def next_request() -> bytes | None:
+            return next(requests, None)
+
+        return await GrpcioExchange(method, context, next_request).run(method)
+
+    async def with_requests(_: Any, context: Context) -> bytes | None:
+        async def next_request() -> bytes | None:
+            request = await context.read()
+            return None if request is grpc.aio.EOF else request
+
+        return await GrpcioExchange(method, context, next_request).run(method)
+
+    kind = f"{_arity(method.client_streaming)}_{_arity(method.server_streaming)}"
+    factory = getattr(grpc, f"{kind}_rpc_method_handler")
+    handler: grpc.RpcMethodHandler[bytes, bytes] = factory(with_requests if method.client_streaming else with_request)
+    return handler
+
+
+def _arity(streaming: bool) -> str:  # noqa: FBT001
+    return "stream" if streaming else "unary"
+
+
+def _refusal(status: Status) -> grpc.RpcMethodHandler[bytes, bytes]:
+    async def refuse(_: Any, context: Context) -> None:
+        await _finish(context, status, ())
+
+    return grpc.stream_stream_rpc_method_handler(refuse)

@@ -1,0 +1,121 @@
+"""Between HTTP headers and gRPC metadata (gRPC over HTTP/2: "Requests", "Responses")."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+from urllib.parse import quote
+
+from grpc import StatusCode
+
+from authsvc.rpc.call import DETAILS_KEY, Metadata, Metadatum
+from authsvc.rpc.status import Status, StatusError
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+# Headers that carry the call rather than belong to it.
+_TRANSPORT = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"connection",
+        b"content-encoding",
+        b"content-length",
+        b"content-type",
+        b"grpc-accept-encoding",
+        b"grpc-encoding",
+        b"grpc-message-type",
+        b"grpc-timeout",
+        b"host",
+        b"keep-alive",
+        b"te",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-grpc-web",
+    }
+)
+_TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
+_UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
+_HEADER_OVERHEAD = 32  # what a header counts beside its bytes (RFC 9113, section 10.5.1)
+_T = TypeVar("_T")
+
+
+def header(headers: Headers, name: bytes, default: _T = b"") -> bytes | _T:  # type: ignore[assignment]
+    """The first value of a header."""
+    return next((value for key, value in headers if key == name), default)
+
+
+def check_size(headers: Headers, limit: int) -> None:
+    """Raise RESOURCE_EXHAUSTED if the headers are larger than `limit` bytes."""
+    if sum(len(key) + len(value) + _HEADER_OVERHEAD for key, value in headers) > limit:
+        raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"metadata larger than {limit} bytes")
+
+
+def metadata_of(headers: Headers) -> list[Metadatum]:
+    """The metadata in a request's headers, in order. Raises INTERNAL for bad base64 in a `-bin` header."""
+    return list(_entries(headers))
+
+
+def _entries(headers: Headers) -> Iterator[Metadatum]:
+    for name, value in headers:
+        if name in _TRANSPORT:
+            continue
+        key = name.decode("latin-1")
+        if name.endswith(b"-bin"):
+            for part in value.split(b","):  # several headers of one name may arrive joined
+                yield Metadatum(key, _decode_binary(key, part.strip()))
+        else:
+            yield Metadatum(key, value.decode("latin-1"))
+
+
+def _decode_binary(key: str, value: bytes) -> bytes:
+    try:
+        return base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
+    except binascii.Error:
+        raise StatusError(StatusCode.INTERNAL, f"{key}: not base64") from None
+
+
+def header_pairs(metadata: Metadata) -> list[tuple[bytes, bytes]]:
+    """Metadata as headers or trailers; bytes as base64 without padding."""
+    return [(key.encode(), _value(value)) for key, value in metadata]
+
+
+def _value(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else base64.b64encode(value).rstrip(b"=")
+
+
+def status_trailers(status: Status, trailing: Metadata) -> list[tuple[bytes, bytes]]:
+    """How a call ended, as trailers: status, message, rich details, then the servicer's own."""
+    trailers = [(b"grpc-status", str(status.code.value[0]).encode())]
+    if status.message:
+        trailers.append((b"grpc-message", percent_encode(status.message)))
+    if status.details:
+        trailers += header_pairs([(DETAILS_KEY, status.proto().SerializeToString())])
+    return trailers + header_pairs(trailing)
+
+
+def timeout_of(headers: Headers) -> float | None:
+    """The seconds in `grpc-timeout`; None without it. Raises INTERNAL for a malformed one, as grpcio does."""
+    value = header(headers, b"grpc-timeout", None)
+    if value is None:
+        return None
+    match = _TIMEOUT.fullmatch(value)
+    if not match:
+        raise StatusError(StatusCode.INTERNAL, "grpc-timeout: must be one to eight digits and a unit")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def percent_encode(message: str) -> bytes:
+    """A status message for the header `grpc-message`: printable ASCII stays, all else becomes %XX of its UTF-8."""
+    return quote(message, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~").encode()
+
+
+def peer_of(client: tuple[str, int] | None) -> str:
+    """A client's address as gRPC writes it."""
+    if client is None:
+        return "unix:"
+    host, port = client
+    return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"

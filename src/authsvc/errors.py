@@ -1,0 +1,85 @@
+"""The error tree: what can go wrong, without a word about transports.
+
+An error is data: a kind, a stable id, and the key of its text in `authsvc.messages`. The pipeline translates
+it once for every door. Causes and secrets never enter an error that a client sees.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Kind(Enum):
+    """What sort of failure it is; the doors' tables turn it into status codes."""
+
+    INVALID_ARGUMENT = "invalid_argument"
+    UNAUTHENTICATED = "unauthenticated"
+    PERMISSION_DENIED = "permission_denied"
+    NOT_FOUND = "not_found"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+class AuthsvcError(Exception):
+    """A failure that the client may learn about.
+
+    `id` is stable and may be empty (then the client sees the bare text and no details). `key` is a message key;
+    `localized` says whether the text follows the caller's language.
+    """
+
+    kind: ClassVar[Kind]
+    localized: ClassVar[bool] = True
+
+    def __init__(self, key: str, id: str = "") -> None:  # noqa: A002 - the field's name on the wire
+        super().__init__(f"{key} ({id})" if id else key)
+        self.key = key
+        self.id = id
+
+
+class InvalidArgument(AuthsvcError):
+    """A request field holds a value outside its documented range; `field` is its JSON path."""
+
+    kind = Kind.INVALID_ARGUMENT
+
+    def __init__(self, field: str, key: str, id: str) -> None:  # noqa: A002
+        super().__init__(key, id)
+        self.field = field
+
+
+class Unauthenticated(AuthsvcError):
+    """No usable credential. `token_sent` tells the challenge apart (RFC 6750, section 3.1)."""
+
+    kind = Kind.UNAUTHENTICATED
+    localized = False
+
+    def __init__(self, key: str, id: str = "", *, token_sent: bool = False) -> None:  # noqa: A002
+        super().__init__(key, id)
+        self.token_sent = token_sent
+
+
+class PermissionDenied(AuthsvcError):
+    """The credential is good, but not for this."""
+
+    kind = Kind.PERMISSION_DENIED
+    localized = False
+
+
+class NotFound(AuthsvcError):
+    """What was asked for does not exist, or not for this caller."""
+
+    kind = Kind.NOT_FOUND
+
+
+class Unavailable(AuthsvcError):
+    """The store does not answer; the same call may succeed later."""
+
+    kind = Kind.UNAVAILABLE
+
+
+class StartupError(Exception):
+    """The service cannot start; the text is one sentence for the operator."""
+
+
+class Refused(Exception):
+    """An operator's command cannot be carried out as given; the text says why, for the operator."""

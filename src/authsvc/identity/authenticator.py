@@ -1,0 +1,70 @@
+"""Opaque tokens: one read of the store tells whether a token is usable, and whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from authsvc.domain.clock import Clock, now
+from authsvc.domain.ids import parse_id
+from authsvc.domain.orgs import OrgState
+from authsvc.domain.sessions import SessionState
+from authsvc.domain.tokens import TokenRecord, token_hash
+from authsvc.domain.users import USABLE_STATES, UserState
+from authsvc.errors import NotFound, PermissionDenied, Unauthenticated
+from authsvc.identity.bearer import bearer_token, unusable_token
+from authsvc.identity.caller import Caller
+
+_NO_ORG = 0  # no organization has this id
+
+
+class TokenReader(Protocol):
+    """Where tokens are looked up."""
+
+    async def token(self, token_hash: bytes, org_id: int | None) -> TokenRecord | None:
+        """The token with this hash, and whether the organization `org_id` exists."""
+
+
+class Authenticator:
+    """Turns the request's credential into its caller. Nothing is remembered: a revocation counts at the next call."""
+
+    def __init__(self, tokens: TokenReader, clock: Clock = now) -> None:
+        self._tokens = tokens
+        self._clock = clock
+
+    async def caller(self, authorization: Sequence[str], org_ids: Sequence[str]) -> Caller:
+        """The caller, from the values of the headers `authorization` and `x-zitadel-orgid`.
+
+        Raises:
+            Unauthenticated: no usable token.
+            NotFound: the token's user has been deleted.
+            PermissionDenied: the organization named does not exist.
+        """
+        token = bearer_token(authorization)
+        org_id = (parse_id(org_ids[0]) or _NO_ORG) if org_ids else None
+        record = await self._tokens.token(token_hash(token), org_id)
+        if record is None:
+            raise unusable_token()
+        return self._check(record)
+
+    def _check(self, record: TokenRecord) -> Caller:
+        expired = record.expires_at <= self._clock()
+        signed_out = record.session_id is not None and record.session_state != SessionState.ACTIVE
+        if expired or signed_out or record.revoked_at is not None:
+            raise unusable_token()
+        if record.user_state == UserState.DELETED or record.org_id is None:
+            raise NotFound("Errors.User.NotFound", "QUERY-Dfbg2")
+        if record.user_state not in USABLE_STATES:
+            raise unusable_token()
+        if record.org_state != OrgState.ACTIVE:
+            raise Unauthenticated("Errors.Org.NotActive", "AUTH-oR9nA", token_sent=True)
+        if record.known_org == 0:
+            raise PermissionDenied("Organisation doesn't exist", "AUTH-Bs7Ds")
+        return Caller(
+            user_id=record.user_id,
+            org_id=record.org_id,
+            token_id=record.id,
+            session_id=record.session_id,
+            agent_id=record.agent_id,
+            preferred_language=record.preferred_language or "",
+        )

@@ -1,0 +1,20 @@
+"""Who calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of a usable token.
+
+    `session_id` and `agent_id` are None for tokens that no sign-in made. `preferred_language` is a BCP 47 tag or empty.
+    """
+
+    user_id: int
+    org_id: int
+    token_id: int
+    session_id: int | None
+    agent_id: int | None
+    preferred_language: str

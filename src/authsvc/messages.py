@@ -1,0 +1,24 @@
+"""Texts of errors by language. English is the source; a key without a text stands for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+CATALOGUE: dict[str, dict[str, str]] = {
+    "en": {
+        "Errors.Internal": "An internal error occurred",
+        "Errors.Limit.ExceedsMaximum": "query.limit: must not exceed 1000",
+        "Errors.Store.Unavailable": "The service is temporarily unavailable",
+        "Errors.User.NotFound": "User could not be found",
+    },
+}
+DEFAULT_LANGUAGE = "en"
+
+
+def text(key: str, languages: Iterable[str] = ()) -> str:
+    """The text of `key` in the first of `languages` (BCP 47 tags) that has it, else English, else `key`."""
+    for language in (*languages, DEFAULT_LANGUAGE):
+        texts = CATALOGUE.get(language.partition("-")[0].lower(), {})
+        if key in texts:
+            return texts[key]
+    return key

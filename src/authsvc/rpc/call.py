@@ -1,0 +1,247 @@
+"""One call: what the servicer sees of it, and what the door has to know when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status as StatusProto
+
+from authsvc.identity.caller import Caller
+from authsvc.rpc.status import OK, Status, StatusError
+
+if TYPE_CHECKING:
+    from authsvc.rpc.method import Method
+
+# Every answer is about one person and changes with the next write: nobody may keep it.
+_NO_STORE = (("cache-control", "no-store"), ("pragma", "no-cache"), ("expires", "0"))
+
+
+class Metadatum(NamedTuple):
+    """One metadata entry: a lower-case key, and text, or bytes if the key ends in `-bin`."""
+
+    key: str
+    value: str | bytes
+
+
+Metadata = Sequence[tuple[str, str | bytes]]
+
+DETAILS_KEY = "grpc-status-details-bin"
+_KEY = re.compile(r"(?!grpc-)[0-9a-z_.\-]+", re.ASCII)
+_TEXT = re.compile(r"[\x20-\x7e]*", re.ASCII)
+
+
+def checked(metadata: Metadata) -> Metadata:
+    """Metadata that a servicer wants to send. Raises `ValueError` for what HTTP cannot carry, or gRPC keeps for itself."""
+    for key, value in metadata:
+        sound = isinstance(value, bytes) if key.endswith("-bin") else isinstance(value, str) and _TEXT.fullmatch(value)
+        if not _KEY.fullmatch(key) or not sound:
+            raise ValueError(f"not metadata that can be sent: {key!r}")
+    return metadata
+
+
+class Exchange(Protocol):
+    """What a door does for a call while it runs."""
+
+    door: str
+    peer: str
+
+    async def receive(self) -> Message | None:
+        """The next request message; None when the client has sent its last. Raises `StatusError` for bad bytes."""
+
+    async def start(self, metadata: Metadata) -> None:
+        """Send the initial metadata now; otherwise it leaves with the first message or the end of the call."""
+
+    async def send(self, message: Message) -> None:
+        """Send one message of a response stream."""
+
+
+class Call(grpc.aio.ServicerContext[Any, Any]):
+    """The context of one call: `grpc.aio.ServicerContext`, and the caller.
+
+    `timeout` is what the client allows, in seconds. `response` is the answer of a unary method when it ends well.
+    """
+
+    def __init__(
+        self, method: Method, metadata: Sequence[Metadatum], exchange: Exchange, timeout: float | None = None
+    ) -> None:
+        self.method = method
+        self.exchange = exchange
+        self.request_id = secrets.token_hex(8)
+        self.initial_metadata: list[tuple[str, str | bytes]] = [("x-request-id", self.request_id), *_NO_STORE]
+        self.response: Message | None = None
+        self.deadline: float | None = None
+        self._metadata = metadata
+        self._trailing: list[tuple[str, str | bytes]] = []
+        self._caller: Caller | None = None
+        self._code: grpc.StatusCode | None = None
+        self._details = ""
+        self._aborted: Status | None = None
+        self._started = False
+        self._done = False
+        self._cancelled = False
+        self._callbacks: list[Callable[[Any], None]] = []
+        if timeout is not None:
+            self.limit_time(timeout)
+
+    # What is ours.
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls; only methods that need a caller may ask."""
+        if self._caller is None:
+            raise RuntimeError(f"{self.method.full_name} is public: it has no caller")
+        return self._caller
+
+    @caller.setter
+    def caller(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def header(self, key: str) -> list[str]:
+        """All text values of the metadata `key`."""
+        return [value for name, value in self._metadata if name == key and isinstance(value, str)]
+
+    def languages(self) -> list[str]:
+        """BCP 47 tags the caller reads, best first: the one of their profile, then those of `accept-language`."""
+        preferred = [self._caller.preferred_language] if self._caller else []
+        accepted = ",".join(self.header("accept-language")).split(",")
+        tags = (tag.partition(";")[0].strip() for tag in (*preferred, *accepted))
+        return [tag for tag in tags if tag]
+
+    def limit_time(self, timeout: float) -> None:
+        """Let the call end `timeout` seconds from now at the latest."""
+        self.deadline = asyncio.get_running_loop().time() + timeout
+
+    def add_trailing_metadata(self, key: str, value: str) -> None:
+        """Add one entry to the trailing metadata."""
+        self._trailing.append((key, value))
+
+    async def requests(self) -> AsyncIterator[Message]:
+        """The messages of a request stream."""
+        while (message := await self.exchange.receive()) is not None:
+            yield message
+
+    def outcome(self) -> Status:
+        """The status of a call whose servicer returned: an abort counts even if the servicer caught it."""
+        if self._aborted:
+            return self._aborted
+        if self._code in (None, grpc.StatusCode.OK):
+            return OK
+        return Status(self._code, self._details)
+
+    def close(self, *, cancelled: bool = False) -> None:
+        """The call is over: run the callbacks."""
+        self._done, self._cancelled = True, cancelled
+        for callback in self._callbacks:
+            callback(self)
+
+    # grpc.aio.ServicerContext.
+
+    async def read(self) -> Any:
+        """The next request message, or `grpc.aio.EOF`."""
+        message = await self.exchange.receive()
+        return grpc.aio.EOF if message is None else message
+
+    async def write(self, message: Message) -> None:
+        """Send one message of a response stream."""
+        await self.send_initial_metadata(())
+        await self.exchange.send(message)
+
+    async def send_initial_metadata(self, initial_metadata: Any) -> None:
+        """Send the initial metadata, with these entries, unless that has been done."""
+        self.initial_metadata.extend(checked(initial_metadata))
+        if not self._started:
+            self._started = True
+            await self.exchange.start(self.initial_metadata)
+
+    async def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
+        """End the call with an error."""
+        self._abort(Status(code, details), trailing_metadata)
+
+    async def abort_with_status(self, status: grpc.Status) -> NoReturn:
+        """End the call with a status object, as grpc_status.rpc_status makes them of a google.rpc.Status."""
+        trailing = list(status.trailing_metadata or ())
+        packed = [value for key, value in trailing if key == DETAILS_KEY]
+        details = tuple(StatusProto.FromString(packed[0]).details) if packed else ()
+        others = [entry for entry in trailing if entry[0] != DETAILS_KEY]
+        self._abort(Status(status.code, status.details, details), others)
+
+    def _abort(self, status: Status, trailing: Metadata) -> NoReturn:
+        if status.code is grpc.StatusCode.OK:
+            raise ValueError("a call cannot be aborted with OK")
+        self._trailing.extend(checked(trailing))
+        self._aborted = self._aborted or status
+        raise StatusError(status.code, status.message, status.details)
+
+    def set_trailing_metadata(self, trailing_metadata: Any) -> None:
+        """Replace the metadata that follows the last message."""
+        self._trailing = list(checked(trailing_metadata))
+
+    def trailing_metadata(self) -> Any:
+        """The metadata that follows the last message."""
+        return tuple(self._trailing)
+
+    def invocation_metadata(self) -> Any:
+        """The metadata that the client sent."""
+        return tuple(self._metadata)
+
+    def set_code(self, code: grpc.StatusCode) -> None:
+        """The code to end with when the servicer returns."""
+        self._code = code
+
+    def set_details(self, details: str) -> None:
+        """The message to end with when the servicer returns."""
+        self._details = details
+
+    def code(self) -> Any:
+        """The code set so far, or None."""
+        return self._code
+
+    def details(self) -> str:
+        """The message set so far."""
+        return self._details
+
+    def time_remaining(self) -> Any:
+        """Seconds until the deadline; None without one."""
+        if self.deadline is None:
+            return None
+        return max(self.deadline - asyncio.get_running_loop().time(), 0.0)
+
+    def peer(self) -> str:
+        """The client's address as gRPC writes it, for example `ipv4:127.0.0.1:50312`."""
+        return self.exchange.peer
+
+    def peer_identities(self) -> Iterable[bytes] | None:
+        """None: clients are known by their tokens, not by certificates."""
+        return None
+
+    def peer_identity_key(self) -> str | None:
+        """None: see `peer_identities`."""
+        return None
+
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """Empty: see `peer_identities`."""
+        return {}
+
+    def set_compression(self, compression: grpc.Compression) -> None:
+        """Accepted; answers leave uncompressed, which every client must understand."""
+
+    def disable_next_message_compression(self) -> None:
+        """Accepted; see `set_compression`."""
+
+    def add_done_callback(self, callback: Any) -> None:
+        """Have `callback` called with this call when it is over."""
+        self._callbacks.append(callback)
+
+    def cancelled(self) -> bool:
+        """Whether the client went away before the end."""
+        return self._cancelled
+
+    def done(self) -> bool:
+        """Whether the call is over."""
+        return self._done

@@ -1,0 +1,127 @@
+"""The way of every call: deadline, observe, authenticate, handler, translate errors.
+
+A method is wrapped once, at start; a door only calls `method.run(call)`. The request of a unary method is read
+before the caller is checked, so that malformed input is named as such even without a token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from authsvc.errors import AuthsvcError, Unauthenticated
+from authsvc.identity.authenticator import Authenticator
+from authsvc.identity.bearer import challenge
+from authsvc.rpc.call import Call
+from authsvc.rpc.method import Method
+from authsvc.rpc.status import Status, StatusError
+from authsvc.rpc.translate import internal_error, status_of
+from authsvc.telemetry.calls import CallLog
+
+Handler = Callable[[Call], Awaitable[None]]
+
+
+class Pipeline:
+    """Wraps methods. `unary_timeout` bounds, in seconds, the unary calls whose client sets no deadline."""
+
+    def __init__(self, authenticator: Authenticator, log: CallLog, unary_timeout: float) -> None:
+        self._authenticator = authenticator
+        self._log = log
+        self._unary_timeout = unary_timeout
+
+    def wrap(self, method: Method) -> Callable[[Call], Awaitable[Status]]:
+        """The whole way of a call of `method`."""
+        handler = self._handler(method)
+        timeout = None if method.client_streaming or method.server_streaming else self._unary_timeout
+        name = method.full_name
+
+        async def run(call: Call) -> Status:
+            if call.deadline is None and timeout is not None:
+                call.limit_time(timeout)
+            started = self._log.clock()
+            try:
+                status = await self._outcome(handler, call)
+            except asyncio.CancelledError:
+                self._log.ended(name, call.exchange.door, call.request_id, "CANCELLED", started)
+                call.close(cancelled=True)
+                raise
+            self._log.ended(name, call.exchange.door, call.request_id, status.code.name, started)
+            call.close()
+            return status
+
+        return run
+
+    async def _outcome(self, handler: Handler, call: Call) -> Status:
+        try:
+            async with asyncio.timeout_at(call.deadline) as deadline:
+                await handler(call)
+            return call.outcome()
+        except StatusError as error:
+            return error.status
+        except AuthsvcError as error:
+            return _expected(error, call)
+        except TimeoutError:
+            if deadline.expired():
+                return Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
+            return self._unexpected(call)
+        except Exception:  # noqa: BLE001 - the last resort: nothing but an id may reach the client
+            return self._unexpected(call)
+
+    def _unexpected(self, call: Call) -> Status:
+        error_id, status = internal_error(call.languages())
+        self._log.failed(call.method.full_name, call.request_id, error_id)
+        return status
+
+    def _handler(self, method: Method) -> Handler:
+        behaviour, admit = method.behaviour, self._admit if method.needs_caller else _admit_anyone
+        respond = _stream_responder(behaviour) if method.server_streaming else _unary_responder(behaviour)
+
+        async def with_request(call: Call) -> None:
+            request = await call.exchange.receive()
+            await admit(call)
+            await respond(request, call)
+
+        async def with_requests(call: Call) -> None:
+            await admit(call)
+            await respond(call.requests(), call)
+
+        return with_requests if method.client_streaming else with_request
+
+    async def _admit(self, call: Call) -> None:
+        call.caller = await self._authenticator.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
+
+
+async def _admit_anyone(call: Call) -> None:
+    pass
+
+
+def _unary_responder(behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Call], Awaitable[None]]:
+    async def respond(request: Any, call: Call) -> None:
+        call.response = await behaviour(request, call)
+        if call.response is None and not call.code():
+            raise TypeError(f"{call.method.full_name} returned no message")
+
+    return respond
+
+
+def _stream_responder(behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Call], Awaitable[None]]:
+    if inspect.iscoroutinefunction(behaviour):
+        return behaviour  # it writes its messages itself, by `context.write`
+
+    async def respond(request: Any, call: Call) -> None:
+        async with aclosing(behaviour(request, call)) as messages:
+            async for message in messages:
+                await call.write(message)
+
+    return respond
+
+
+def _expected(error: AuthsvcError, call: Call) -> Status:
+    if isinstance(error, Unauthenticated):
+        call.add_trailing_metadata("www-authenticate", challenge(error))
+    return status_of(error, call.languages())

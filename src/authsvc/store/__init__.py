@@ -1,0 +1,1 @@
+"""What the service remembers: schema, migrations, statements and the executors that run them."""

@@ -1,0 +1,61 @@
+"""How statements reach a database: compiled once, run by one of the executors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import ClauseElement, Dialect
+
+Row = tuple[Any, ...]
+
+
+class Prepared(NamedTuple):
+    """A statement in a database's own SQL, its parameters in their order, and the values of the constant ones."""
+
+    sql: str
+    names: tuple[str, ...]
+    constants: dict[str, Any]
+
+    def arguments(self, parameters: dict[str, Any]) -> list[Any]:
+        """The values in the order in which the SQL takes them."""
+        values = {**self.constants, **parameters} if self.constants else parameters
+        return [values[name] for name in self.names]
+
+
+def prepare(statement: ClauseElement, dialect: Dialect) -> Prepared:
+    """`statement` compiled for `dialect`; its `bindparam`s become parameters, given at each run by name."""
+    compiled = statement.compile(dialect=dialect)
+    constants = {name: value for name, value in compiled.params.items() if value is not None}
+    return Prepared(str(compiled), tuple(compiled.positiontup or ()), constants)
+
+
+class Reader(Protocol):
+    """Runs statements; parameters are given by name."""
+
+    async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
+        """All rows. Raises `Unavailable` when the database does not answer."""
+
+    async def fetch_one(self, prepared: Prepared, /, **parameters: Any) -> Row | None:
+        """The first row, or None. Raises `Unavailable` when the database does not answer."""
+
+
+class Transaction(Reader, Protocol):
+    """A write transaction: committed at the end of its block, rolled back by any exception."""
+
+    async def execute(self, prepared: Prepared, /, **parameters: Any) -> int:
+        """Run a statement that returns no rows; the number of rows it changed."""
+
+
+class Executor(Reader, Protocol):
+    """A database."""
+
+    def prepare(self, statement: ClauseElement) -> Prepared:
+        """Compile `statement` for this database; done once per statement, at start."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a write transaction; writers wait for each other."""
+
+    async def close(self) -> None:
+        """Let go of all connections."""

@@ -1,0 +1,195 @@
+"""The reads of the API: one statement each, compiled when the store opens."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, bindparam, case, exists, func, literal, literal_column, null, select, true, tuple_
+from sqlalchemy.sql import ColumnElement, Select
+
+from authsvc.domain.grants import Grant, GrantPage
+from authsvc.domain.paging import Page
+from authsvc.domain.sessions import MAX_SESSIONS, Session
+from authsvc.domain.tokens import TokenRecord
+from authsvc.domain.users import User, UserState
+from authsvc.store.executor import Executor
+from authsvc.store.schema import (
+    access_tokens,
+    changes,
+    org_domains,
+    orgs,
+    projects,
+    sessions,
+    user_grants,
+    users,
+)
+
+
+class Reads:
+    """What the API asks the store. Every method raises `Unavailable` when the database does not answer."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._token = executor.prepare(_token())
+        self._user = executor.prepare(_user())
+        self._sessions = executor.prepare(_sessions())
+        self._grants = {
+            ascending: executor.prepare(_grants(ascending=ascending)) for ascending in (True, False)
+        }
+
+    async def token(self, token_hash: bytes, org_id: int | None) -> TokenRecord | None:
+        """The token with this hash, and whether the organization `org_id` exists."""
+        row = await self._executor.fetch_one(self._token, token_hash=token_hash, org_id=org_id)
+        return TokenRecord._make(row) if row else None
+
+    async def user(self, user_id: int) -> User | None:
+        """The user, unless deleted."""
+        row = await self._executor.fetch_one(self._user, user_id=user_id)
+        return User._make(row) if row else None
+
+    async def sessions(self, agent_id: int) -> list[Session]:
+        """The newest session of each user on the agent, newest first, deleted users left out."""
+        rows = await self._executor.fetch_all(self._sessions, agent_id=agent_id)
+        return [Session._make(row) for row in rows]
+
+    async def grants(self, user_id: int, page: Page) -> GrantPage:
+        """A page of the user's grants in all organizations, with the count of all."""
+        statement = self._grants[page.ascending]
+        rows = await self._executor.fetch_all(
+            statement, user_id=user_id, offset=page.offset, limit=page.limit
+        )
+        total, sequence, changed_at = rows[0][:3]
+        # The counts stand beside every grant, and beside nothing when the page is empty.
+        return GrantPage(
+            total, sequence, changed_at, [Grant._make(row[3:]) for row in rows if row[3] is not None]
+        )
+
+
+def _token() -> Select[*tuple[object, ...]]:
+    org_id = bindparam("org_id")
+    known_org = case((org_id.is_(null()), null()), else_=exists().where(orgs.c.id == org_id))
+    return (
+        select(
+            access_tokens.c.id,
+            access_tokens.c.user_id,
+            access_tokens.c.expires_at,
+            access_tokens.c.revoked_at,
+            users.c.state,
+            users.c.type,
+            users.c.preferred_language,
+            users.c.org_id,
+            orgs.c.state,
+            sessions.c.id,
+            sessions.c.state,
+            sessions.c.agent_id,
+            known_org,
+        )
+        .select_from(access_tokens)
+        .outerjoin(users, users.c.id == access_tokens.c.user_id)
+        .outerjoin(orgs, orgs.c.id == users.c.org_id)
+        .outerjoin(sessions, sessions.c.id == access_tokens.c.session_id)
+        .where(access_tokens.c.token_hash == bindparam("token_hash"))
+    )
+
+
+def _user() -> Select[*tuple[object, ...]]:
+    last_login = (
+        select(func.max(sessions.c.created_at)).where(sessions.c.user_id == users.c.id).scalar_subquery()
+    )
+    ordered = (
+        select(org_domains.c.name)
+        .where(org_domains.c.org_id == users.c.org_id)
+        .order_by(org_domains.c.is_primary.desc(), org_domains.c.name)
+        .correlate(users)
+        .subquery()
+    )
+    domains = select(func.aggregate_strings(ordered.c.name, literal_column("' '"))).scalar_subquery()
+    columns = [users.c[name] for name in User._fields if name in users.c]
+    return select(*columns, last_login, domains).where(
+        users.c.id == bindparam("user_id"), users.c.state != UserState.DELETED.value
+    )
+
+
+def _sessions() -> Select[*tuple[object, ...]]:
+    newer = sessions.alias()
+    superseded = exists().where(
+        newer.c.agent_id == sessions.c.agent_id,
+        newer.c.user_id == sessions.c.user_id,
+        tuple_(newer.c.created_at, newer.c.id) > tuple_(sessions.c.created_at, sessions.c.id),
+    )
+    return (
+        select(
+            sessions.c.id,
+            sessions.c.agent_id,
+            sessions.c.state,
+            sessions.c.user_id,
+            users.c.user_name,
+            users.c.login,
+            org_domains.c.name,
+            users.c.display_name,
+            users.c.avatar_url,
+            users.c.org_id,
+            sessions.c.sequence,
+            sessions.c.created_at,
+            sessions.c.changed_at,
+        )
+        .join(users, users.c.id == sessions.c.user_id)
+        .outerjoin(org_domains, _primary_domain_of(users.c.org_id))
+        .where(
+            sessions.c.agent_id == bindparam("agent_id"),
+            users.c.state != UserState.DELETED.value,
+            ~superseded,
+        )
+        .order_by(sessions.c.created_at.desc(), sessions.c.id.desc())
+        .limit(MAX_SESSIONS)
+    )
+
+
+def _grants(*, ascending: bool) -> Select[*tuple[object, ...]]:
+    """One row of counts, joined with the page, so that an empty page still has its counts."""
+    of_user = user_grants.c.user_id == bindparam("user_id")
+    newest = select(func.max(changes.c.sequence)).scalar_subquery()
+    last_change = select(changes.c.sequence, changes.c.at).where(changes.c.sequence == newest).subquery()
+    total = select(func.count()).select_from(user_grants).where(of_user).scalar_subquery()
+    one = select(literal(1).label("one")).subquery()
+    order = [user_grants.c.created_at, user_grants.c.id]
+    page = (
+        select(user_grants)
+        .where(of_user)
+        .order_by(*(order if ascending else [column.desc() for column in order]))
+        .limit(bindparam("limit"))
+        .offset(bindparam("offset"))
+        .subquery()
+    )
+    found = [page.c.created_at, page.c.id]
+    return (
+        select(
+            total,
+            last_change.c.sequence,
+            last_change.c.at,
+            page.c.id,
+            page.c.user_id,
+            users.c.type,
+            page.c.org_id,
+            orgs.c.name,
+            org_domains.c.name,
+            page.c.project_id,
+            projects.c.name,
+            page.c.project_grant_id,
+            page.c.role_keys,
+            page.c.state,
+            page.c.sequence,
+            page.c.created_at,
+            page.c.changed_at,
+        )
+        .select_from(one)
+        .outerjoin(last_change, true())
+        .outerjoin(page, true())
+        .outerjoin(users, users.c.id == page.c.user_id)
+        .outerjoin(orgs, orgs.c.id == page.c.org_id)
+        .outerjoin(org_domains, _primary_domain_of(page.c.org_id))
+        .outerjoin(projects, projects.c.id == page.c.project_id)
+        .order_by(*(found if ascending else [column.desc() for column in found]))
+    )
+
+
+def _primary_domain_of(org_id: ColumnElement[int]) -> ColumnElement[bool]:
+    return and_(org_domains.c.org_id == org_id, org_domains.c.is_primary == true())

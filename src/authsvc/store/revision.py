@@ -1,0 +1,28 @@
+"""Whether a database has the schema that this code needs; asked at every start, so without the migration library."""
+
+from __future__ import annotations
+
+from authsvc.errors import StartupError
+from authsvc.store.executor import Executor, Prepared
+from authsvc.store.schema import REVISION
+
+_VERSION = Prepared("SELECT version_num FROM alembic_version", (), {})
+_TABLE = Prepared("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'", (), {})
+
+
+async def check_revision(executor: Executor) -> None:
+    """Make sure that the database has exactly the schema that this code needs.
+
+    Raises:
+        StartupError: it has another, or none; the sentence names both revisions.
+    """
+    if await executor.fetch_one(_TABLE) is None:
+        raise StartupError("the database has no schema yet; run `authsvc migrate`")
+    row = await executor.fetch_one(_VERSION)
+    found = row[0] if row else "none"
+    if found < REVISION:
+        raise StartupError(
+            f"the database is at revision {found}, this version needs {REVISION}; run `authsvc migrate`"
+        )
+    if found > REVISION:
+        raise StartupError(f"the database is at revision {found}, newer than this version knows ({REVISION})")

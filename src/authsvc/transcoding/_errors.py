@@ -1,0 +1,80 @@
+"""The errors of the library: what stops a start-up, and what a request can be refused for.
+
+Nothing here quotes what a client sent, nor names a Python class: the texts may be shown to anybody.
+"""
+
+_SHOWN_FIELD_BYTES = 100
+_SHOWN_BYTES = 200
+
+
+class RouteError(Exception):
+    """A google.api.http rule cannot be served; raised at start-up only.
+
+    Attributes:
+        reason: what is wrong, as one sentence without its place.
+        method: full name of the RPC, or empty.
+        template: the path template as written, or empty.
+        column: 1-based position in `template`, or 0 where the fault has no position.
+
+    """
+
+    def __init__(self, reason: str, *, method: str = "", template: str = "", column: int = 0) -> None:
+        """Keep the parts and join those that are known, from the widest to the narrowest."""
+        place = [method, template, f"column {column}" if column else "", reason]
+        super().__init__(": ".join(part for part in place if part))
+        self.reason = reason
+        self.method = method
+        self.template = template
+        self.column = column
+
+
+class BadRequest(Exception):  # noqa: N818 - named for the answer it becomes
+    """The request does not fit its message: HTTP 400, gRPC INVALID_ARGUMENT.
+
+    `str()` is `field: reason`, at most 200 bytes of UTF-8.
+
+    Attributes:
+        field: the field in ProtoJSON names, such as `query.limit` or `queries[2].state`; may be empty.
+        reason: what is wrong with it; always one of this library's own sentences.
+
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        """Keep both parts in full; only the printed form is shortened."""
+        super().__init__(field, reason)
+        self.field = field
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Return `field: reason`, a long field reduced to its end."""
+        text = f"{_tail(self.field)}: {self.reason}" if self.field else self.reason
+        return text.encode()[:_SHOWN_BYTES].decode(errors="ignore")
+
+
+class NoRoute(Exception):  # noqa: N818 - named for the answer it becomes
+    """No template matches the path: HTTP 404."""
+
+    def __init__(self) -> None:
+        """Take no arguments: the path is the client's text and stays out of errors."""
+        super().__init__("no route matches this path")
+
+
+class MethodNotAllowed(Exception):  # noqa: N818 - named for the answer it becomes
+    """The path exists for other HTTP methods only: HTTP 405.
+
+    Attributes:
+        allowed: those methods, sorted: the value of the `Allow` header (RFC 9110, section 10.2.1).
+
+    """
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        """Keep the allowed methods."""
+        super().__init__("this path does not accept the HTTP method")
+        self.allowed = allowed
+
+
+def _tail(field: str) -> str:
+    encoded = field.encode()
+    if len(encoded) <= _SHOWN_FIELD_BYTES:
+        return field
+    return "..." + encoded[3 - _SHOWN_FIELD_BYTES :].decode(errors="ignore")

@@ -1,0 +1,203 @@
+"""Scalars: from a JSON value or from URL text to what protobuf stores, one reader per field.
+
+The rules are ProtoJSON's. Text in a path or a query is the JSON form of the value without its quotes.
+"""
+
+import base64
+import re
+import struct
+from collections.abc import Callable
+from math import isinf
+from typing import Any
+
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+
+from ._errors import BadRequest
+from ._fields import NULL_VALUE
+
+Read = Callable[[object], Any]  # protobuf's setters take Any
+ReadText = Callable[[str], Any]
+
+# Longer than any number a protobuf field can hold; bounds the quadratic cost of parsing huge integers.
+MAX_DIGITS = 64
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
+_URL_SAFE = str.maketrans("-_", "+/")
+_NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+class Unreadable(Exception):  # noqa: N818 - becomes a BadRequest once the field is known
+    """A value does not fit its field; the argument says why, without the value."""
+
+    @property
+    def reason(self) -> str:
+        """The sentence to show."""
+        return str(self.args[0])
+
+
+class UnknownName(Unreadable):
+    """An enum value name this schema does not have, which a lenient reader skips (ProtoJSON)."""
+
+
+def reader(field: FieldDescriptor) -> Read:
+    """Return the function that reads a JSON value into this scalar or enum field."""
+    if field.enum_type is not None:
+        return _enum_reader(field.enum_type)
+    return _READERS[field.type]
+
+
+def text_reader(field: FieldDescriptor) -> ReadText:
+    """Return the function that reads URL text, or a JSON map key, into this scalar or enum field."""
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return _read_bool_text
+    if field.enum_type is not None:
+        return _enum_text_reader(field.enum_type)
+    return reader(field)
+
+
+def read_at(read: Callable[[Any], Any], value: object, path: str) -> Any:
+    """Read a value, naming its field in the error.
+
+    Raises:
+        BadRequest: the value does not fit.
+
+    """
+    try:
+        return read(value)
+    except Unreadable as error:
+        raise BadRequest(path, error.reason) from None
+
+
+def whole(digits: str) -> int:
+    """Parse an integer of JSON.
+
+    Raises:
+        Unreadable: it has more digits than any field can hold.
+
+    """
+    if len(digits) > MAX_DIGITS:
+        raise Unreadable("has too many digits")
+    return int(digits)
+
+
+def _number(value: object, otherwise: str) -> int | float:
+    # type() rather than isinstance(): a bool is an int to Python, and no number to ProtoJSON.
+    if type(value) is int or type(value) is float:
+        return value
+    if type(value) is str and _NUMBER.fullmatch(value):
+        return whole(value) if _INTEGER.fullmatch(value) else float(value)
+    raise Unreadable(otherwise)
+
+
+def _integer_reader(kind: str, low: int, high: int) -> Read:
+    def read(value: object) -> int:
+        number = _number(value, "must be an integer")
+        if not low <= number <= high:
+            raise Unreadable(f"is out of range for {kind}")
+        if number != int(number):
+            raise Unreadable("must be an integer")
+        return int(number)
+
+    return read
+
+
+def _read_double(value: object) -> float:
+    if type(value) is str and value in _NOT_FINITE:
+        return _NOT_FINITE[value]
+    number = float(_number(value, "must be a number"))
+    if isinf(number):
+        raise Unreadable("is out of range for double")
+    return number
+
+
+def _read_float(value: object) -> float:
+    number = _read_double(value)
+    try:
+        struct.pack("<f", number)  # without the "<" an overflow passes as infinity
+    except OverflowError:
+        raise Unreadable("is out of range for float") from None
+    return number
+
+
+def _read_bool(value: object) -> bool:
+    if type(value) is not bool:
+        raise Unreadable("must be true or false")
+    return value
+
+
+def _read_bool_text(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise Unreadable("must be true or false")
+    return text == "true"
+
+
+def _read_string(value: object) -> str:
+    if type(value) is not str:
+        raise Unreadable("must be a string")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Unreadable("must be valid Unicode") from None
+    return value
+
+
+def _read_bytes(value: object) -> bytes:
+    if type(value) is not str or not _BASE64.fullmatch(value):
+        raise Unreadable("must be base64")
+    data = value.rstrip("=")
+    if len(data) % 4 == 1 or (data != value and len(value) % 4):
+        raise Unreadable("must be base64")
+    return base64.b64decode(data.translate(_URL_SAFE) + "=" * (-len(data) % 4))
+
+
+def _enum_reader(enum: EnumDescriptor) -> Read:
+    numbers = {name: value.number for name, value in enum.values_by_name.items()}
+    known = frozenset(numbers.values())
+    nullable = enum.full_name == NULL_VALUE
+    read_number = _integer_reader("an enum", -(1 << 31), (1 << 31) - 1)
+
+    def read(value: object) -> int:
+        if type(value) is str:
+            if value not in numbers:
+                raise UnknownName("is not a known value")
+            return numbers[value]
+        if value is None and nullable:
+            return 0
+        number: int = read_number(value)
+        if enum.is_closed and number not in known:
+            raise UnknownName("is not a known value")
+        return number
+
+    return read
+
+
+def _enum_text_reader(enum: EnumDescriptor) -> ReadText:
+    read = _enum_reader(enum)
+    return lambda text: read(whole(text) if _INTEGER.fullmatch(text) else text)
+
+
+_INT32 = _integer_reader("int32", -(1 << 31), (1 << 31) - 1)
+_INT64 = _integer_reader("int64", -(1 << 63), (1 << 63) - 1)
+_UINT32 = _integer_reader("uint32", 0, (1 << 32) - 1)
+_UINT64 = _integer_reader("uint64", 0, (1 << 64) - 1)
+
+_READERS: dict[int, Read] = {
+    FieldDescriptor.TYPE_BOOL: _read_bool,
+    FieldDescriptor.TYPE_BYTES: _read_bytes,
+    FieldDescriptor.TYPE_DOUBLE: _read_double,
+    FieldDescriptor.TYPE_FIXED32: _UINT32,
+    FieldDescriptor.TYPE_FIXED64: _UINT64,
+    FieldDescriptor.TYPE_FLOAT: _read_float,
+    FieldDescriptor.TYPE_INT32: _INT32,
+    FieldDescriptor.TYPE_INT64: _INT64,
+    FieldDescriptor.TYPE_SFIXED32: _INT32,
+    FieldDescriptor.TYPE_SFIXED64: _INT64,
+    FieldDescriptor.TYPE_SINT32: _INT32,
+    FieldDescriptor.TYPE_SINT64: _INT64,
+    FieldDescriptor.TYPE_STRING: _read_string,
+    FieldDescriptor.TYPE_UINT32: _UINT32,
+    FieldDescriptor.TYPE_UINT64: _UINT64,
+}

@@ -1,0 +1,172 @@
+"""What runs in the worker processes: the one address on uvicorn, or grpcio's server. Never both on one event loop.
+
+A busy HTTP server on the same loop would starve grpcio to a fraction of its calls. Each worker opens the service for
+itself, reports to the supervisor over a pipe, and drains on SIGTERM or when the supervisor is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+import grpc
+import uvicorn
+import uvloop
+
+from authsvc.app import Service, open_service
+from authsvc.config import Address, Settings
+from authsvc.doors.grpcio import grpcio_server
+from authsvc.errors import StartupError
+from authsvc.telemetry import logs
+
+_BACKLOG = 2048
+_IDLE_TIMEOUT = 60  # seconds that a connection may rest between requests
+
+
+class Ready(NamedTuple):
+    """A worker's report that it serves, and where."""
+
+    address: Address
+
+
+class Failed(NamedTuple):
+    """A worker's report that it cannot start, in a sentence."""
+
+    reason: str
+
+
+class Worker:
+    """One worker process, seen from inside."""
+
+    def __init__(self, settings: Settings, link: Connection) -> None:
+        self.settings = settings
+        self._link = link
+        self._stop = asyncio.Event()
+
+    async def serve(self, start: Callable[[Service], Awaitable[tuple[Address, Callable[[], Awaitable[None]]]]]) -> None:
+        """Open the service, `start` its server, report the address, and stop the server when told to."""
+        self._listen_for_stop()
+        service = await open_service(self.settings)
+        address, stop = await start(service)
+        self._link.send(Ready(address))
+        await self._stop.wait()
+        service.health.drain()
+        await asyncio.sleep(self.settings.drain_delay)
+        await stop()
+        await service.executor.close()
+
+    def _listen_for_stop(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        # Ctrl+C reaches every process of the terminal; the supervisor decides what it means.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The supervisor never writes; its end of the pipe becomes readable when it is gone.
+        loop.add_reader(self._link.fileno(), self._supervisor_gone)
+
+    def _supervisor_gone(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._link.fileno())
+        self._stop.set()
+
+
+def run_web(settings: Settings, link: Connection, listener: socket.socket) -> None:
+    """Serve the one address on `listener` until told to stop."""
+
+    async def start(service: Service) -> tuple[Address, Callable[[], Awaitable[None]]]:
+        server = WebServer(_uvicorn_config(settings, service))
+        serving = asyncio.ensure_future(server.serve([listener]))
+        await asyncio.wait([serving, asyncio.ensure_future(server.listening.wait())], return_when="FIRST_COMPLETED")
+
+        async def stop() -> None:
+            server.should_exit = True
+            await serving
+
+        return Address(*listener.getsockname()[:2]), stop
+
+    _run(settings, link, start)
+
+
+def run_grpcio(settings: Settings, link: Connection, address: Address) -> None:
+    """Serve native gRPC by grpcio on `address` until told to stop."""
+
+    async def start(service: Service) -> tuple[Address, Callable[[], Awaitable[None]]]:
+        server = grpcio_server(service.methods, service.limits)
+        port = _add_port(server, settings, address)
+        await server.start()
+        return address._replace(port=port), lambda: server.stop(settings.drain_timeout)
+
+    _run(settings, link, start)
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn, told when to stop by its worker instead of by signals."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `should_exit` is set, then finish the calls in flight."""
+        await self._serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        await super().startup(sockets)
+        self.listening.set()
+
+
+def _uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
+    return uvicorn.Config(
+        service.one_address(),
+        http=settings.http,
+        http2=settings.http == "zttp",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # anybody on this machine could forge them
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_IDLE_TIMEOUT,
+        timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )
+
+
+def _add_port(server: grpc.aio.Server, settings: Settings, address: Address) -> int:
+    try:
+        if settings.tls_cert is None or settings.tls_key is None:
+            return server.add_insecure_port(str(address))
+        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+        return server.add_secure_port(str(address), grpc.ssl_server_credentials([pair]))
+    except RuntimeError:
+        raise StartupError(f"grpc_listen: cannot listen on {address}") from None
+
+
+def _run(
+    settings: Settings,
+    link: Connection,
+    start: Callable[[Service], Awaitable[tuple[Address, Callable[[], Awaitable[None]]]]],
+) -> None:
+    logs.configure(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_worker(settings, link, start))
+    except (StartupError, OSError) as error:
+        with suppress(BrokenPipeError):
+            link.send(Failed(str(error)))
+        raise SystemExit(1) from None
+
+
+async def _worker(
+    settings: Settings,
+    link: Connection,
+    start: Callable[[Service], Awaitable[tuple[Address, Callable[[], Awaitable[None]]]]],
+) -> None:
+    await Worker(settings, link).serve(start)

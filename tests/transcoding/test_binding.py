@@ -1,0 +1,129 @@
+"""Bindings: path, body and query into one message, and the rules refused at start."""
+
+from typing import Any
+
+import pytest
+
+from authsvc.transcoding import BadRequest, RouteError, decode
+from authsvc.transcoding._binding import Binding
+from authsvc.transcoding._template import parse
+
+from .foreign import method
+
+
+def _binding(path: str, body: str = "", **more: Any) -> Binding:
+    return Binding(method(None), parse(path), body, **more)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "captures", "query", "data", "expected"),
+    [
+        ("/x", "", {}, b"", b"", "{}"),
+        ("/{id}", "", {"id": "a%20b%2Fc"}, b"", b"", '{"id":"a b/c"}'),
+        ("/{id=a/*}", "", {"id": "a/b%20b%2Fc"}, b"", b"", '{"id":"a/b b%2Fc"}'),
+        ("/{id=**}", "", {"id": ""}, b"name=n", b"", '{"name":"n"}'),
+        ("/{child.int32_value}", "", {"child.int32_value": "7"}, b"", b"", '{"child":{"int32Value":7}}'),
+        ("/{colour}", "", {"colour": "RED"}, b"", b"", '{"colour":"RED"}'),
+        ("/{bool_value}/{bytes_value}", "", {"bool_value": "true", "bytes_value": "AQI"}, b"", b"",
+         '{"boolValue":true,"bytesValue":"AQI="}'),
+        ("/{right}", "", {"right": "0"}, b"", b"", '{"right":0}'),
+        ("/x", "", {}, b"id=q", b"not even JSON", '{"id":"q"}'),
+        ("/x", "*", {}, b"id=q", b'{"name":"b"}', '{"name":"b"}'),
+        ("/{id}", "*", {"id": "p"}, b"", b'{"name":"b"}', '{"id":"p","name":"b"}'),
+        ("/{id}", "*", {"id": "p"}, b"", b'{"id":"p"}', '{"id":"p"}'),
+        ("/{id}", "*", {"id": "p"}, b"", b" ", '{"id":"p"}'),
+        ("/x", "child", {}, b"id=q&child.name=no", b'{"id":"b"}', '{"id":"q","child":{"id":"b"}}'),
+        ("/x", "child", {}, b"", b"", "{}"),
+        ("/x", "child", {}, b"", b"null", "{}"),
+        ("/{child.id}", "child", {"child.id": "p"}, b"", b'{"name":"b"}', '{"child":{"id":"p","name":"b"}}'),
+        ("/x", "tags", {}, b"", b'["a"]', '{"tags":["a"]}'),
+        ("/x", "renamed", {}, b"", b'"a"', '{"otherName":"a"}'),
+        ("/x", "value", {}, b"", b"null", '{"value":null}'),
+        ("/x", "labels", {}, b"", b'{"a":"b"} trailing', '{"labels":{"a":"b"}}'),
+    ],
+)  # fmt: skip
+def test_fields_come_from_path_body_and_query(  # noqa: PLR0917 - one column each
+    path: str, body: str, captures: dict[str, str], query: bytes, data: bytes, expected: str
+) -> None:
+    """Each field has one source; a body is read only where the rule has one."""
+    message = _binding(path, body).bind(captures, query, data)
+    assert message == decode(type(message), expected.encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "captures", "query", "data", "field", "reason"),
+    [
+        ("/{int32_value}", "", {"int32_value": "x"}, b"", b"", "int32Value", "must be an integer"),
+        ("/{child.uint32_value}", "", {"child.uint32_value": "-1"}, b"", b"", "child.uint32Value",
+         "is out of range for uint32"),
+        ("/{id}", "", {"id": "%ff"}, b"", b"", "id", "is not UTF-8"),
+        ("/{id}", "", {"id": "%4"}, b"", b"", "id", "has a malformed percent-encoding"),
+        ("/{colour}", "", {"colour": "MAUVE"}, b"", b"", "colour", "is not a known value"),
+        ("/{id}", "", {"id": "p"}, b"id=p", b"", "id", "is already given by the path"),
+        ("/{id}", "*", {"id": "p"}, b"id=q", b"", "id", "is already given by the path"),
+        ("/{id}", "*", {"id": "p"}, b"", b'{"id":"evil"}', "id", "differs from the path"),
+        ("/{child.id}", "child", {"child.id": "p"}, b"", b'{"id":"no"}', "child.id", "differs from the path"),
+        ("/{maybe_count}", "*", {"maybe_count": "1"}, b"", b'{"maybeCount":0}', "maybeCount",
+         "differs from the path"),
+        ("/{left}", "*", {"left": "p"}, b"", b'{"right":1}', "left", "excludes another field of the request"),
+        ("/{left}", "", {"left": "p"}, b"right=1", b"", "right", "excludes another field of the request"),
+        ("/x", "*", {}, b"", b'{"child":{"id":5}}', "child.id", "must be a string"),
+        ("/x", "child", {}, b"", b'{"id":5}', "child.id", "must be a string"),
+        ("/x", "child", {}, b"", b"[]", "child", "must be a JSON object"),
+        ("/x", "tags", {}, b"", b'["a",1]', "tags[1]", "must be a string"),
+        ("/x", "*", {}, b"", b"[]", "", "must be a JSON object"),
+    ],
+)  # fmt: skip
+def test_contradiction_or_misfit_is_refused(  # noqa: PLR0917 - one column each
+    path: str, body: str, captures: dict[str, str], query: bytes, data: bytes, field: str, reason: str
+) -> None:
+    """The path can be contradicted by nobody, and a value that does not fit names its field."""
+    with pytest.raises(BadRequest) as caught:
+        _binding(path, body).bind(captures, query, data)
+    assert (caught.value.field, caught.value.reason) == (field, reason)
+
+
+@pytest.mark.parametrize(("query", "data"), [(b"no=1", b""), (b"", b'{"no":1}')])
+def test_unknown_policy_covers_query_and_body(query: bytes, data: bytes) -> None:
+    """Unknown parameters and body fields are skipped by default; `reject` refuses both."""
+    assert not _binding("/x", "*").bind({}, query, data).ListFields()
+    with pytest.raises(BadRequest, match="unknown"):
+        _binding("/x", "*", unknown="reject").bind({}, query, data)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "column", "reason"),
+    [
+        ("/a/{no}", "", 4, "the request has no field no"),
+        ("/{child.no}", "", 2, "the request has no field child.no"),
+        ("/{id.x}", "", 2, "the request has no field id.x"),
+        ("/{otherName}", "", 2, "the request has no field otherName"),
+        ("/{tags}", "", 2, "tags is repeated, which a path cannot hold"),
+        ("/{children.id}", "", 2, "children.id is repeated, which a path cannot hold"),
+        ("/{labels}", "", 2, "labels is repeated, which a path cannot hold"),
+        ("/{child}", "", 2, "child is a message, which a path cannot hold"),
+        ("/{when}", "", 2, "when is a message, which a path cannot hold"),
+        ("/x", "no", 0, "the body field no is not a top-level field of the request"),
+        ("/x", "child.id", 0, "the body field child.id is not a top-level field of the request"),
+        ("/{id}", "id", 0, "the body field id is also bound by the path"),
+    ],
+)
+def test_rule_that_does_not_fit_stops_the_start(path: str, body: str, column: int, reason: str) -> None:
+    """A rule is checked against the request when it is compiled, and the error names the place."""
+    with pytest.raises(RouteError) as caught:
+        _binding(path, body)
+    assert (caught.value.reason, caught.value.column) == (reason, column)
+    assert (caught.value.method, caught.value.template) == ("shop.Shop.Do", path)
+
+
+def test_http_body_is_refused_at_start() -> None:
+    """google.api.HttpBody means raw bytes, which this version cannot carry, so no rule may expect it."""
+    raw = method(None, input_type=".google.api.HttpBody")
+    with pytest.raises(RouteError, match="HttpBody is not supported"):
+        Binding(raw, parse("/x"), "*")
+
+
+@pytest.mark.parametrize(("body", "takes"), [("", False), ("*", True), ("child", True)])
+def test_binding_says_whether_it_reads_a_body(body: str, *, takes: bool) -> None:
+    """A door may leave the body of a body-less rule unread."""
+    assert _binding("/x", body).takes_body is takes

@@ -1,0 +1,126 @@
+"""Query parameters: names, values, and whose they may be."""
+
+from typing import Any
+
+import pytest
+
+from authsvc.transcoding import BadRequest, decode
+from authsvc.transcoding._query import QueryReader
+
+from .foreign import item_class
+
+Item = item_class()
+
+
+def _read(query: str | bytes, *, body: str = "", bound: tuple[str, ...] = (), strict: bool = False) -> Any:
+    reader = QueryReader(Item.DESCRIPTOR, path_bound=bound, body=body, reject_unknown=strict)
+    message = Item()
+    reader.read(query if isinstance(query, bytes) else query.encode(), message)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("int32Value=5&name=a+b%2B", '{"int32Value":5,"name":"a b+"}'),
+        ("int32_value=1e2&other_name=x&otherName=y", '{"int32Value":100,"otherName":"y"}'),
+        ("renamed=x", '{"otherName":"x"}'),
+        ("tags=a&tags=b&tags=", '{"tags":["a","b",""]}'),
+        ("sizes=1&sizes=2&colours=RED&colours=2", '{"sizes":[1,2],"colours":["RED","BLUE"]}'),
+        ("child.child.id=x&child.int32_value=3", '{"child":{"child":{"id":"x"},"int32Value":3}}'),
+        ("id", '{"id":""}'),
+        ("id=&&name=a=b&", '{"name":"a=b"}'),
+        ("maybeCount=0&right=0", '{"maybeCount":0,"right":0}'),
+        ("boolValue=true&colour=77&bytesValue=-_8", '{"boolValue":true,"colour":77,"bytesValue":"+/8="}'),
+        ("doubleValue=NaN", '{"doubleValue":"NaN"}'),
+        ("when=2026-01-31T12:00:00Z&pause=1.5s&mask=id,name",
+         '{"when":"2026-01-31T12:00:00Z","pause":"1.5s","mask":"id,name"}'),
+        ("when.seconds=5", '{"when":"1970-01-01T00:00:05Z"}'),
+        ("wrappedInt=0&wrappedText=&wrappedBool=false",
+         '{"wrappedInt":"0","wrappedText":"","wrappedBool":false}'),
+        ("mask=", '{"mask":""}'),
+        ("int32%56alue=5", '{"int32Value":5}'),
+    ],
+)  # fmt: skip
+def test_parameters_set_their_fields(query: str, expected: str) -> None:
+    """A dotted name in either spelling sets its field from the JSON text of the value, unquoted."""
+    assert str(_read(query, strict=False)) == str(decode(Item, expected.encode()))
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "reason"),
+    [
+        ("int32Value=4294967296", "int32Value", "is out of range for int32"),
+        ("uint32_value=-1", "uint32Value", "is out of range for uint32"),
+        ("child.int32Value=x", "child.int32Value", "must be an integer"),
+        ("int32Value=", "int32Value", "must be an integer"),
+        ("int32Value=+1", "int32Value", "must be an integer"),
+        ("int32Value=%s" % ("1" * 65), "int32Value", "has too many digits"),
+        ("boolValue=1", "boolValue", "must be true or false"),
+        ("boolValue=True", "boolValue", "must be true or false"),
+        ("colour=MAUVE", "colour", "is not a known value"),
+        ("when=yesterday", "when", "must be a time such as 2026-01-31T12:00:00Z"),
+        ("wrappedInt=x", "wrappedInt", "must be an integer"),
+        ("id=%ff", "id", "is not UTF-8"),
+        ("id=%zz", "id", "has a malformed percent-encoding"),
+        ("id=a&id=a", "id", "is given twice"),
+        ("int32Value=1&int32_value=1", "int32Value", "is given twice"),
+        ("left=a&right=1", "right", "excludes another field of the request"),
+        ("right=1&nestedChoice.id=x", "nestedChoice.id", "excludes another field of the request"),
+        ("&".join(["tags=a"] * 1001), "", "the query has more than 1000 parameters"),
+    ],
+)  # fmt: skip
+def test_bad_parameter_is_refused_at_its_field(query: str, field: str, reason: str) -> None:
+    """A value that does not fit, or a second one where one is allowed, names the field."""
+    with pytest.raises(BadRequest) as caught:
+        _read(query)
+    assert (caught.value.field, caught.value.reason) == (field, reason)
+
+
+def test_a_thousand_parameters_are_read() -> None:
+    """The limit itself is still allowed."""
+    assert len(_read("&".join(["tags=a"] * 1000)).tags) == 1000
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "no=1", "child=x", "children.id=x", "labels.a=x", "child.no=1", "id.no=1", "struct={}", "value=1",
+        "whens=2026-01-31T12:00:00Z", ".id=1", "id.=1", "Id=1", "=1", "%ff=1", "%zz=1",
+        "child." * 64 + "id=x", "child." * 50_000 + "id=x",
+    ],
+)  # fmt: skip
+def test_unknown_parameter_is_ignored_or_refused(query: str) -> None:
+    """A name of no eligible field is skipped by default and refused on request."""
+    assert _read(query) == Item()
+    with pytest.raises(BadRequest, match=r"^the query has an unknown parameter$"):
+        _read(query, strict=True)
+
+
+@pytest.mark.parametrize("query", ["$alt=json;enum-encoding=int", "key=x&prettyPrint=true", "access_token=x"])
+def test_system_parameters_are_never_unknown(query: str) -> None:
+    """What Google's clients add to every call is no error even for the strict policy."""
+    assert _read(query, strict=True) == Item()
+
+
+def test_sixty_four_names_deep_is_read() -> None:
+    """The limit of depth itself is still allowed."""
+    assert _read("child." * 63 + "id=x", strict=True).HasField("child")
+
+
+@pytest.mark.parametrize("body", ["", "child", "*"])
+@pytest.mark.parametrize("query", ["id=evil", "id=x", "child.int32_value=6", "child.int32Value=6"])
+def test_path_bound_field_is_never_overridden(query: str, body: str) -> None:
+    """A parameter for a field of the path is refused, in either spelling and whatever the body rule."""
+    with pytest.raises(BadRequest) as caught:
+        _read(query, bound=("id", "child.int32_value"), body=body)
+    assert caught.value.reason == "is already given by the path"
+
+
+@pytest.mark.parametrize(("body", "query"), [("*", "id=x"), ("child", "child.id=x"), ("tags", "tags=x")])
+def test_body_bound_field_is_no_parameter(body: str, query: str) -> None:
+    """A field the body has is unknown to the query."""
+    assert _read(query, body=body) == Item()
+    with pytest.raises(BadRequest, match="unknown"):
+        _read(query, body=body, strict=True)
+    assert _read("name=x", body="child").name == "x"
