@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authsvc.directory import DirectoryError, parse, read
 from authsvc.errors import Refused
@@ -64,7 +66,7 @@ SHAPES = [
     ("name: Savanna", f"name: {'x' * 201}", 3, "orgs[0].name: is longer than 200 characters"),
     ("name: Savanna", r'name: "Sav\nanna"', 3, "orgs[0].name: holds a line break or another control character"),
     ("name: Savanna", "nmae: x\n    name: y", 3, "orgs[0].nmae: is not a known key here"),
-    ("name: Savanna", "na me:\n    name: y", 3, 'orgs[0]["na me"]: is not a known key here'),
+    ("name: Savanna", "na me:\n    name: y", 3, 'orgs[0].?: is not a known key here'),
     ("name: Savanna", "name: a\n    name: b", 4, "orgs[0].name: is given twice; the first is on line 3"),
     ("name: Savanna", "name: !!str Savanna", 3, "orgs[0].name: has a YAML tag; write the value alone"),
     ("name: Savanna", "name: x\n    ? [a]\n    : b", 4, "orgs[0]: has a key that is not a text"),
@@ -233,11 +235,20 @@ def test_mistake_in_an_entry_does_not_make_references_to_it_mistakes(old: str, n
     assert len(_mistakes(GOOD.replace(old, new, 1).encode())) == 1
 
 
-@pytest.mark.parametrize("secret", ["hunter2", "$hunter2", "*hunter2", "!hunter2 x", "[hunter2]", '"hunter2', "{a: hunter2}"])
+@pytest.mark.parametrize("secret", ["hunter2", "$hunter2", "{hunter2: 1, hunter2: 2}", "*hunter2", "!hunter2 x", "[hunter2]", '"hunter2', "{a: hunter2}"])
 def test_mistakes_never_quote_a_secret(secret: str) -> None:
     """A secret written where its hash belongs does not get into logs."""
     data = GOOD.replace("{name: Bot}", f"\n          name: Bot\n          secretHash: {secret}")
     assert "hunter2" not in "".join(_mistakes(data.encode()))
+
+
+@pytest.mark.parametrize("secret", ["x, hunter2", "$x$m=1,hunter2", "{x, hunter2}, hunter2"])
+def test_comma_in_a_secret_does_not_make_keys_that_show_it(secret: str) -> None:
+    """What follows a comma in braces is a key for YAML, but may be the rest of a secret."""
+    data = GOOD.replace("{name: Bot}", f"{{name: Bot, secretHash: {secret}}}")
+    assert "hunter2" not in "".join(_mistakes(data.encode()))
+    data = GOOD.replace("{name: Bot}", "{name: Bot}\n        more: x")
+    assert _mistakes(data.encode()) == ["zoo.yaml:21: orgs[0].users[1].more: is not a known key here"]
 
 
 def test_syntax_error_is_said_with_its_line() -> None:
@@ -258,3 +269,26 @@ def test_missing_file_is_said(tmp_path: Path) -> None:
     path = tmp_path / "zoo.yaml"
     with pytest.raises(Refused, match=f"^{path}:1: cannot be read: No such file or directory$"):
         read(path)
+
+
+@pytest.mark.parametrize("second", ["[1, 2, *x]", "{a: *x}", "*x", "[[1, *x]]"])
+def test_mistakes_under_a_key_given_twice_are_said_too(second: str) -> None:
+    """The second value of a key is read as far as its YAML goes, whatever the first one is."""
+    for key in ("name", "domains", "users", "projects"):
+        old = f"    {key}:"
+        data = GOOD.replace(old, f"    {key}: &x {second}\n{old}", 1).replace("&x", "")
+        mistakes = _mistakes(data.encode())
+        assert any("is a YAML alias" in mistake for mistake in mistakes)
+        assert any("is given twice" in mistake for mistake in mistakes)
+        other = GOOD.replace("  - id: 2\n", f"    {key}: {second}\n  - id: 2\n", 1)
+        assert any("is given twice" in mistake for mistake in _mistakes(other.encode()))
+
+
+@given(st.integers(0, len(GOOD)), st.integers(0, 40), st.text(alphabet="&*!|>{}[]:-,? \n\t\"'#%@`~ax0\x00é", max_size=8))
+def test_no_damage_to_a_file_gives_anything_but_mistakes(start: int, length: int, put: str) -> None:
+    """Whatever happens to a file, it is read, or refused with its mistakes."""
+    data = (GOOD[:start] + put + GOOD[start + length :]).encode()
+    try:
+        parse(data, "zoo.yaml")
+    except DirectoryError as error:
+        assert error.mistakes

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf import json_format
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -212,6 +213,14 @@ def test_unknown_enum_names_are_skipped_one_by_one() -> None:
     """When unknowns are ignored, an unknown enum name vanishes from its field, list or map."""
     read = _read('{"colour":"X","colours":["RED","X","BLUE"],"flags":{"true":"X","false":"RED"}}')
     assert (read.colour, list(read.colours), dict(read.flags)) == (0, [1, 2], {False: 1})
+
+
+def test_closed_enum_takes_known_numbers_only() -> None:
+    """A proto2 enum has no room for unknown numbers: they are skipped like unknown names, or refused."""
+    assert decode(FieldDescriptorProto, b'{"type":9}').type == FieldDescriptorProto.TYPE_STRING
+    assert not decode(FieldDescriptorProto, b'{"type":99}').HasField("type")
+    with pytest.raises(BadRequest, match=r"^type: is not a known value$"):
+        decode(FieldDescriptorProto, b'{"type":99}', ignore_unknown=False)
 
 
 def test_presence_follows_the_body() -> None:

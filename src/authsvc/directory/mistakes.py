@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,7 +11,10 @@ from authsvc.errors import Refused
 Path = tuple[str | int, ...]
 """The way from the top of the file to a value: keys and positions in lists, counted from 0."""
 
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# A comma in a secret can make keys out of the rest of it: `{secretHash: $a$m=8,t=1$...}`. Keys are shown only if they
+# look like one, and where secrets are expected only if they are one.
+_KEY = re.compile(r"[A-Za-z]{1,40}")
+_BESIDE_SECRETS = frozenset({"name", "description", "accessTokenType", "secretHash"})
 
 
 class Mistake(NamedTuple):
@@ -32,14 +34,17 @@ class DirectoryError(Refused):
 
 
 def dotted(path: Path) -> str:
-    """`path` as people write it, such as `orgs[0].users[2].email`."""
-    return "".join(map(_step, path)).removeprefix(".")
-
-
-def _step(part: str | int) -> str:
-    if isinstance(part, int):
-        return f"[{part}]"
-    return f".{part}" if _PLAIN_KEY.fullmatch(part) else f"[{json.dumps(part)}]"
+    """`path` as people write it, such as `orgs[0].users[2].email`; a key that may be a secret is a `?`."""
+    steps = []
+    in_machine = False
+    for part in path:
+        if isinstance(part, int):
+            steps.append(f"[{part}]")
+        else:
+            is_shown = part in _BESIDE_SECRETS if in_machine else _KEY.fullmatch(part)
+            steps.append(f".{part}" if is_shown else ".?")
+            in_machine = in_machine or part == "machine"
+    return "".join(steps).removeprefix(".")
 
 
 def _sentence(name: str, mistake: Mistake) -> str:

@@ -27,6 +27,9 @@ _SENTENCES = {
     "too_short": "must not be empty",
 }
 
+# The keys whose values other entries refer to.
+_NAMES = frozenset({"id", "domains", "key", "userName", "login"})
+
 
 @dataclass(frozen=True)
 class Document:
@@ -81,10 +84,10 @@ def _check(root: Node, broken: set[Path], latest: int) -> tuple[Directory, list[
     mistakes = [(path, text) for path, text in _misshapen(plain) if path not in broken]
     spoiled = broken.union(path for path, _ in mistakes)
     unread = {word.lower() for path in spoiled for word in _set_aside(plain, root, path)}
-    has_nameless = any(path[-1:] == ("id",) for path in spoiled)
+    has_nameless = any(not _NAMES.isdisjoint(path[-2:]) for path in spoiled)
     directory = Directory.model_validate(plain if isinstance(plain, dict) else {})
     for finding in check(directory, Index(directory), latest):
-        # What seems to be absent may be there, in an entry that cannot be read or by an id that cannot.
+        # What seems to be absent may be there, in an entry that cannot be read or by a name that cannot.
         is_sure = not has_nameless and unread.isdisjoint(word.lower() for word in finding.absent)
         if is_sure or not finding.absent:
             mistakes.append((finding.path, finding.text))
@@ -106,12 +109,13 @@ def _set_aside(plain: Any, root: Node, path: Path) -> list[str]:
         return []
     depths = [depth for depth, part in enumerate(path) if isinstance(part, int)]
     entry: Any = path[: depths[-1] + 1 if depths else 1]
-    for part in entry[:-1]:
-        plain = plain[part]
-        if plain is UNREADABLE:
-            return []
-    if isinstance(plain, list):
-        plain[entry[-1]] = UNREADABLE
-    else:
-        plain.pop(entry[-1], None)
+    try:
+        for part in entry[:-1]:
+            plain = plain[part]
+        if isinstance(plain, list):
+            plain[entry[-1]] = UNREADABLE
+        elif isinstance(plain, dict):
+            plain.pop(entry[-1], None)
+    except (LookupError, TypeError):
+        return []  # in something set aside already, or under a key given twice
     return list(root.at(entry).texts())

@@ -48,7 +48,7 @@ class Node:
         for part in path:
             if isinstance(node.value, dict) and part in node.value:
                 node = node.value[str(part)]
-            elif isinstance(node.value, list) and isinstance(part, int):
+            elif isinstance(node.value, list) and isinstance(part, int) and part < len(node.value):
                 node = node.value[part]
             else:
                 break

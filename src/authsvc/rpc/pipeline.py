@@ -25,6 +25,8 @@ from authsvc.telemetry.calls import CallLog
 
 Handler = Callable[[Call], Awaitable[None]]
 
+_TOO_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
+
 
 class Pipeline:
     """Wraps methods. `unary_timeout` bounds, in seconds, the unary calls whose client sets no deadline."""
@@ -57,6 +59,8 @@ class Pipeline:
         return run
 
     async def _outcome(self, handler: Handler, call: Call) -> Status:
+        if call.time_remaining() == 0:  # a handler that never waits would not notice
+            return _TOO_LATE
         try:
             async with asyncio.timeout_at(call.deadline) as deadline:
                 await handler(call)
@@ -66,9 +70,7 @@ class Pipeline:
         except AuthsvcError as error:
             return _expected(error, call)
         except TimeoutError:
-            if deadline.expired():
-                return Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
-            return self._unexpected(call)
+            return _TOO_LATE if deadline.expired() else self._unexpected(call)
         except Exception:  # noqa: BLE001 - the last resort: nothing but an id may reach the client
             return self._unexpected(call)
 

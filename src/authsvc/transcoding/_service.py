@@ -54,11 +54,11 @@ def http_rules(method: MethodDescriptor) -> list[HttpRule]:
 
 
 def _http_rule(method: MethodDescriptor, rule: http_pb2.HttpRule) -> HttpRule:
-    pattern = rule.WhichOneof("pattern")
+    pattern = rule.WhichOneof("pattern") or ""
     if pattern == "custom":
         http_method, path = rule.custom.kind, rule.custom.path
     else:
-        http_method, path = (pattern or "").upper(), getattr(rule, pattern or "get")
+        http_method, path = pattern.upper(), getattr(rule, pattern, "")
     if not http_method or not path:
         raise RouteError("the HTTP rule lacks its method or path", method=method.full_name)
     return HttpRule(http_method, path, rule.body, rule.response_body)

@@ -31,7 +31,7 @@ function caller(client, baseUrl, metadata) {
       (message) => toBinary(input, message),
       (bytes) => fromBinary(output, bytes),
     );
-    return toJson(output, await client.thenableCall(baseUrl + path, create(input, request), metadata, descriptor));
+    return toJson(output, await client.unaryCall(baseUrl + path, create(input, request), metadata, descriptor));
   };
 }
 

@@ -1,0 +1,122 @@
+"""Servers for tests: the real command on ports of its own, and what is needed to fill its database."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DEMO = ROOT / "examples" / "demo.yaml"
+GIGI = "gigi@zitadel.com"
+BROWSER = "69629023906488334"
+_START_TIMEOUT = 20.0
+_STOP_TIMEOUT = 15.0
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without settings of ours."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AUTHSVC_")}
+    return {**clean, **(extra or {})}
+
+
+def authsvc(*arguments: str, check: bool = True, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end; `settings` become environment variables."""
+    return subprocess.run(
+        [sys.executable, "-m", "authsvc", *arguments],
+        check=check,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment({f"AUTHSVC_{name.upper()}": value for name, value in settings.items()}),
+    )
+
+
+def demo_database(folder: Path, file: Path = DEMO) -> str:
+    """The URL of a new database in `folder` that holds a directory file's data."""
+    url = f"sqlite:///{folder / 'authsvc.db'}"
+    authsvc("migrate", database_url=url)
+    authsvc("apply", str(file), database_url=url)
+    return url
+
+
+@dataclass
+class Server:
+    """A running `authsvc serve`."""
+
+    process: subprocess.Popen[str]
+    database_url: str
+    url: str
+    address: str
+    grpcio_address: str
+    log: Path
+
+    def token(self, login_name: str, agent: str | None = None, ttl: str = "1h") -> str:
+        """A new access token."""
+        arguments = ["token", "create", "--user", login_name, "--ttl", ttl]
+        if agent is not None:
+            arguments += ["--agent", agent]
+        return authsvc(*arguments, database_url=self.database_url).stdout.strip()
+
+    def logged(self) -> str:
+        """Everything written to standard error so far."""
+        return self.log.read_text()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(_STOP_TIMEOUT)
+
+
+@contextmanager
+def serving(database_url: str, log: Path, *flags: str, **settings: str) -> Iterator[Server]:
+    """Run `authsvc serve` on free ports, from its `ready` to the end of the block."""
+    command = [sys.executable, "-m", "authsvc", "serve", *flags]
+    settings = {"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0", "database_url": database_url} | settings
+    variables = environment({f"AUTHSVC_{name.upper()}": value for name, value in settings.items()})
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables)
+    guard = threading.Timer(_START_TIMEOUT, process.kill)
+    guard.start()
+    try:
+        lines = _until_ready(process)
+        guard.cancel()
+        assert lines[-1:] == ["ready"], f"the server did not start: {log.read_text()}"
+        scheme, address, grpcio_address = _addresses(lines)
+        yield Server(process, database_url, f"{scheme}://{address}", address, grpcio_address, log)
+    finally:
+        guard.cancel()
+        process.terminate()
+        try:
+            process.wait(_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+
+def _until_ready(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line.strip())
+        if lines[-1] == "ready":
+            break
+    return lines
+
+
+def _addresses(lines: list[str]) -> tuple[str, str, str]:
+    text = "\n".join(lines)
+    web = re.search(r"listening on (https?)://(\S+)", text)
+    grpcio = re.search(r"listening on (\S+) \(gRPC by grpcio\)", text)
+    assert web, text
+    return web[1], web[2], grpcio[1] if grpcio else ""

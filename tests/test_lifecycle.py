@@ -1,0 +1,141 @@
+"""Start, stop, restart and refusal of the real command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+from harness import BROWSER, GIGI, Server, authsvc, serving
+
+
+def test_sigterm_ends_with_status_zero(database: str, tmp_path: Path) -> None:
+    """After SIGTERM the service ends by itself with status 0 and leaves no process behind."""
+    with serving(database, tmp_path / "log") as server:
+        children = _children(server)
+        assert len(children) == 2
+        assert server.stop() == 0
+        assert not [child for child in children if Path(f"/proc/{child}").exists()]
+
+
+def test_sigint_is_as_good_as_sigterm(database: str, tmp_path: Path) -> None:
+    """Ctrl+C ends the service in the same orderly way."""
+    with serving(database, tmp_path / "log") as server:
+        assert server.stop(signal.SIGINT) == 0
+
+
+def test_drain_keeps_answering_while_not_ready(database: str, tmp_path: Path) -> None:
+    """During the drain delay calls are answered while the readiness probe already refuses."""
+    with serving(database, tmp_path / "log", drain_delay="2") as server:
+        token = server.token(GIGI)
+        with httpx2.Client(base_url=server.url) as client:
+            assert client.get("/debug/ready").status_code == 200
+            server.process.terminate()
+            assert _eventually(lambda: client.get("/debug/ready").status_code == 412)
+            answer = client.get("/auth/v1/users/me", headers={"authorization": f"Bearer {token}"})
+            assert answer.status_code == 200
+        assert server.process.wait(10) == 0
+
+
+def test_only_the_one_address(database: str, tmp_path: Path) -> None:
+    """With grpc_listen off there is one worker and no second port."""
+    with serving(database, tmp_path / "log", grpc_listen="off") as server:
+        assert server.grpcio_address == ""
+        assert len(_children(server)) == 1
+        assert httpx2.get(f"{server.url}/debug/healthz").text == "ok"
+
+
+def test_httptools_serves_http_1(database: str, tmp_path: Path) -> None:
+    """The conservative HTTP engine serves JSON just as well."""
+    with serving(database, tmp_path / "log", "--http", "httptools") as server:
+        token = server.token(GIGI, BROWSER)
+        answer = httpx2.get(f"{server.url}/auth/v1/users/me", headers={"authorization": f"Bearer {token}"})
+        assert answer.json()["user"]["preferredLoginName"] == GIGI
+
+
+@pytest.mark.parametrize("worker", [0, 1], ids=["web", "grpcio"])
+def test_a_worker_that_dies_is_replaced(database: str, tmp_path: Path, worker: int) -> None:
+    """A killed worker comes back on the same addresses."""
+    with serving(database, tmp_path / "log") as server:
+        victim = _children(server)[worker]
+        os.kill(victim, signal.SIGKILL)
+        assert _eventually(lambda: len(_children(server)) == 2 and victim not in _children(server))
+        assert _eventually(lambda: _accepts(server.address) and _accepts(server.grpcio_address))
+        assert server.stop() == 0
+
+
+def test_workers_do_not_outlive_a_killed_supervisor(database: str, tmp_path: Path) -> None:
+    """When the supervisor is killed, the workers drain and end too."""
+    with serving(database, tmp_path / "log") as server:
+        children = _children(server)
+        server.process.kill()
+        assert _eventually(lambda: not any(_alive(child) for child in children))
+
+
+def test_a_taken_port_is_named(database: str) -> None:
+    """A port in use stops the start with a sentence that names the setting and the address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for setting in ("--listen", "--grpc-listen"):
+            other = "--grpc-listen" if setting == "--listen" else "--listen"
+            result = authsvc("serve", setting, address, other, "127.0.0.1:0", check=False, database_url=database)
+            assert result.returncode == 1
+            name = setting.removeprefix("--").replace("-", "_")
+            assert result.stderr.splitlines()[-1].startswith(f"authsvc: {name}: cannot listen on {address}")
+            assert "Traceback" not in result.stderr
+
+
+def test_no_database_is_named(tmp_path: Path) -> None:
+    """Without a database the start ends with the command that makes one."""
+    url = f"sqlite:///{tmp_path}/none.db"
+    result = authsvc("serve", "--listen", "127.0.0.1:0", "--grpc-listen", "off", check=False, database_url=url)
+    assert result.returncode == 1
+    assert result.stderr == f"authsvc: the database {tmp_path}/none.db does not exist; run `authsvc migrate`\n"
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_logs_hold_no_token(database: str, tmp_path: Path) -> None:
+    """No token, and no header or body of a request, ever reaches the log."""
+    with serving(database, tmp_path / "log", log_level="debug") as server:
+        token = server.token(GIGI, BROWSER)
+        for sent in (token, token[:-1]):
+            httpx2.get(f"{server.url}/auth/v1/users/me?canary=q", headers={"authorization": f"Bearer {sent}"})
+            httpx2.post(f"{server.url}/auth/v1/usergrants/me/_search", content=b'{"canary": 1}')
+        server.stop()
+        assert token[:-1] not in server.logged()
+        assert "canary" not in server.logged()
+        assert server.logged().count('"event":"call"') == 4
+
+
+def _children(server: Server) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False)
+    return sorted(map(int, found.stdout.split()))
+
+
+def _alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def _accepts(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _eventually(condition: object, seconds: float = 10) -> bool:
+    assert callable(condition)
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
