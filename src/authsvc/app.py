@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha.reflection import aio
-from google.protobuf.descriptor import ServiceDescriptor
 from zitadel import auth_pb2
 
 from authsvc.api.auth import AuthServicer
@@ -74,7 +74,10 @@ async def open_service(settings: Settings) -> Service:
     auth = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
     health = HealthServicer([auth.full_name], partial(_ready, executor))
     pipeline = Pipeline(Authenticator(reads), CallLog(), settings.call_timeout)
-    services: list[tuple[ServiceDescriptor, object]] = [(auth, AuthServicer(reads)), (health_pb2.DESCRIPTOR.services_by_name["Health"], health)]
+    services: list[tuple[ServiceDescriptor, object]] = [
+        (auth, AuthServicer(reads)),
+        (health_pb2.DESCRIPTOR.services_by_name["Health"], health),
+    ]
     if settings.reflection:
         services += _reflection([service.full_name for service, _ in services])
     methods = {

@@ -56,8 +56,10 @@ class Supervisor:
         """
         listener = listen(self._settings.listen)
         self._children = [Child("web", lambda link: _web(self._settings, link, listener))]
-        if self._settings.grpc_listen:
-            self._children.append(Child("grpcio", self._grpcio))
+        if address := self._settings.grpc_listen:
+            # A restarted worker takes the port that the first one was given.
+            grpcio = Child("grpcio", lambda link: _grpcio(self._settings, link, grpcio.address or address))
+            self._children.append(grpcio)
         signals = _signals()
         for child in self._children:
             self._start(child)
@@ -65,11 +67,6 @@ class Supervisor:
             self._wait(running, signals)
         listener.close()
         return int(self._failed)
-
-    def _grpcio(self, link: Connection) -> None:
-        # A restarted worker takes the port that the first one was given.
-        child = next(child for child in self._children if child.name == "grpcio")
-        _grpcio(self._settings, link, child.address or self._settings.grpc_listen)
 
     def _start(self, child: Child) -> None:
         child.link, theirs = _fork.Pipe()
@@ -85,8 +82,8 @@ class Supervisor:
         child.run(link)
 
     def _wait(self, running: list[Child], signals: socket.socket) -> None:
-        sentinels = {child.process.sentinel: child for child in running if child.process}
-        links = {child.link: child for child in running if child.link}
+        sentinels: dict[Any, Child] = {child.process.sentinel: child for child in running if child.process}
+        links: dict[Any, Child] = {child.link: child for child in running if child.link}
         for ready in wait([*sentinels, *links, signals], timeout=self._patience()):
             if ready is signals:
                 signals.recv(64)

@@ -136,7 +136,7 @@ async def test_every_row_has_its_change(writes: Writes, rows: Any) -> None:
         ("{id: 41, user: 101}", "{id: 41, user: 101, state: terminated}", "1 session changed; 10 entries unchanged"),
         ("{id: 41, user: 101}", "{id: 41, user: 101}\n      - {id: 42, user: 100}",
          "1 session created; 11 entries unchanged"),
-        ("project: 10, roles: [draw, read]", "project: 10, roles: [read]", "1 user grant changed; 10 entries unchanged"),
+        ("10, roles: [draw, read]", "10, roles: [read]", "1 user grant changed; 10 entries unchanged"),
         ("projectGrant: 20, ", "projectGrant: 20, state: inactive, ", "1 user grant changed; 10 entries unchanged"),
     ],
 )  # fmt: skip
@@ -190,6 +190,17 @@ async def test_domain_may_go_to_another_listed_organization(writes: Writes, rows
     ]
 
 
+GRANTED = """\
+orgs:
+  - {{id: {org}, name: X}}
+  - id: 1
+    name: X
+    projects:
+      - id: 10
+        name: X
+        grants: [{{id: {grant}, org: {org}, roles: [read]}}]
+        roles: [{{key: read}}, {{key: draw}}]
+"""
 # Files that contradict what ZOO has put into the database.
 CONFLICTS = [
     ("orgs: [{id: 3, name: X, domains: [x.example, gras.example]}]",
@@ -205,21 +216,18 @@ CONFLICTS = [
     ("orgs:\n - id: 1\n   name: X\n   users: [{id: 102, userName: x, login: gigi, machine: {name: X}}]",
      "4: orgs[0].users[0]: user 100 in the database has this login already"),
     ("orgs:\n - id: 1\n   name: X\n   projects:\n    - {id: 10, name: X, roles: [{key: read}]}",
-     "5: orgs[0].projects[0].roles: project grant 20 in the database still gives draw\n"
-     "zoo.yaml:5: orgs[0].projects[0].roles: user grant 50 in the database still gives draw\n"
-     "zoo.yaml:5: orgs[0].projects[0].roles: user grant 51 in the database still gives draw"),
-    ("orgs:\n - {id: 2, name: X}\n - id: 1\n   name: X\n   projects:\n    - id: 10\n      name: X\n"
-     "      roles: [{key: read}, {key: draw}]\n      grants: [{id: 20, org: 2, roles: [read]}]",
-     "9: orgs[1].projects[0].grants[0].roles: user grant 51 in the database still gives draw"),
-    ("orgs:\n - {id: 2, name: X}\n - id: 1\n   name: X\n   projects:\n    - id: 10\n      name: X\n"
-     "      roles: [{key: read}, {key: draw}]\n      grants: [{id: 21, org: 2, roles: [read]}]",
-     "9: orgs[1].projects[0].grants[0]: the organization has project grant 20 for this project in the database"),
-    ("orgs:\n - {id: 3, name: X}\n - id: 1\n   name: X\n   projects:\n    - id: 10\n      name: X\n"
-     "      roles: [{key: read}, {key: draw}]\n      grants: [{id: 20, org: 3, roles: [read]}]",
-     "9: orgs[1].projects[0].grants[0]: in the database this id has the organization 2, which cannot be changed"),
+     ("5: orgs[0].projects[0].roles: project grant 20 in the database still gives draw\n"
+      "zoo.yaml:5: orgs[0].projects[0].roles: user grant 50 in the database still gives draw\n"
+      "zoo.yaml:5: orgs[0].projects[0].roles: user grant 51 in the database still gives draw")),
+    (GRANTED.format(org=2, grant=20),
+     "8: orgs[1].projects[0].grants[0].roles: user grant 51 in the database still gives draw"),
+    (GRANTED.format(org=2, grant=21),
+     "8: orgs[1].projects[0].grants[0]: the organization has project grant 20 for this project in the database"),
+    (GRANTED.format(org=3, grant=20),
+     "8: orgs[1].projects[0].grants[0]: in the database this id has the organization 2, which cannot be changed"),
     (ZOO.replace("  - id: 30", "  - id: 31"),
-     "25: agents[0].sessions[0]: in the database this id has the agent 30, which cannot be changed\n"
-     "zoo.yaml:26: agents[0].sessions[1]: in the database this id has the agent 30, which cannot be changed"),
+     ("25: agents[0].sessions[0]: in the database this id has the agent 30, which cannot be changed\n"
+      "zoo.yaml:26: agents[0].sessions[1]: in the database this id has the agent 30, which cannot be changed")),
     (ZOO.replace("{id: 40, user: 100", "{id: 40, user: 101"),
      "25: agents[0].sessions[0]: in the database this id has the user 100, which cannot be changed"),
     (ZOO.replace("user: 100, org: 2", "user: 101, org: 2"),
@@ -253,9 +261,7 @@ async def test_grant_that_gives_a_role_up_in_the_same_file_lets_it_go(writes: Wr
         ("roles: [draw, read]", "roles: [read]"),
         ("roles: [draw]", "roles: [read]"),
     )
-    assert await _apply(writes, *without) == (
-        "1 project, 1 project grant, 2 user grants changed; 7 entries unchanged"
-    )
+    assert await _apply(writes, *without) == ("1 project, 1 project grant, 2 user grants changed; 7 entries unchanged")
 
 
 class _FailingWrites(Writes):

@@ -13,12 +13,26 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from authsvc.directory import apply, export, parse, read
+from authsvc.directory.model import (
+    Agent,
+    Directory,
+    Human,
+    Machine,
+    Org,
+    Project,
+    ProjectGrant,
+    Role,
+    Session,
+    User,
+    UserGrant,
+)
 from authsvc.store import schema
 from authsvc.store.executor import Executor, Prepared
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
-DEMO = Path(__file__).parents[2] / "examples" / "demo.yaml"
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "examples" / "demo.yaml"
 _KEPT = [table for table in schema.metadata.sorted_tables if table.name not in {"changes", "access_tokens"}]
 _Entry = dict[str, Any]
 
@@ -113,7 +127,25 @@ async def test_demo_is_the_world_of_the_documents(executor: SqliteExecutor, writ
 
 
 # Texts in which YAML sees something else than a text, or something of its own.
-_TRAPS = ["no", "~", "null", "1e3", "0123", "+41", "2025-01-01", "a: b", "a #b", "- a", "*a", "&a", "!a", "{a", "%a", "'", "="]
+_TRAPS = [
+    "no",
+    "~",
+    "null",
+    "1e3",
+    "0123",
+    "+41",
+    "2025-01-01",
+    "a: b",
+    "a #b",
+    "- a",
+    "*a",
+    "&a",
+    "!a",
+    "{a",
+    "%a",
+    "'",
+    "=",
+]
 _printable = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs"))
 _name = st.sampled_from(_TRAPS) | st.text(_printable, min_size=1, max_size=12)
 _prose = st.text(_printable | st.sampled_from("\n\t "), max_size=30)
@@ -179,7 +211,7 @@ def _directories(draw: DrawFn) -> _Entry:
         "grants": [{"id": "1", "org": "2", "roles": granted, **draw(_since)}],
     }
     domains = draw(st.sampled_from([([], []), (["b.example", "a.example"], []), (["no"], ["c.example"])]))
-    orgs = [
+    orgs: list[_Entry] = [
         {"id": "1", "name": draw(_name), "domains": domains[0], "projects": [project], "users": draw(_users(10))},
         {"id": "2", "name": draw(_name), "domains": domains[1], "state": "inactive", "users": draw(_users(20))},
     ]
@@ -215,12 +247,22 @@ def test_every_directory_survives_its_export(empty_database: Path, directory: _E
 
 
 async def _round_trip_in(folder: Path, empty_database: Path, text: str) -> None:
-    executors = []
     for name in ("first.db", "second.db"):
         shutil.copy(empty_database, folder / name)
-        executors.append(SqliteExecutor(folder / name))
+    first, second = SqliteExecutor(folder / "first.db"), SqliteExecutor(folder / "second.db")
     try:
-        await _round_trip(*executors, text)
+        await _round_trip(first, second, text)
     finally:
-        for executor in executors:
-            await executor.close()
+        await first.close()
+        await second.close()
+
+
+async def test_example_of_the_documentation_is_good(executor: SqliteExecutor, writes: Writes) -> None:
+    """What docs/directory.md shows can be applied, and names every key of the format."""
+    text = (ROOT / "docs" / "directory.md").read_text()
+    example = text.split("```yaml\n")[1].split("```")[0]
+    await apply(writes, parse(example.encode(), "directory.md"))
+    for shape in (Directory, Org, Project, ProjectGrant, Role, User, Human, Machine, Agent, Session, UserGrant):
+        for field in shape.model_fields.values():
+            assert f"{field.alias}:" in example
+            assert f"`{field.alias}`" in text

@@ -25,6 +25,7 @@ ORG, USER, AGENT = 1, 10, 20
 
 @pytest.fixture(scope="module")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without rows, to be copied."""
     path = tmp_path_factory.mktemp("empty") / "authsvc.db"
     migrate(path)
     return path
@@ -32,6 +33,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database(empty_database: Path, tmp_path: Path) -> Path:
+    """A database of the test's own."""
     path = tmp_path / "authsvc.db"
     shutil.copy(empty_database, path)
     return path
@@ -39,6 +41,7 @@ def database(empty_database: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def executor(database: Path) -> AsyncIterator[SqliteExecutor]:
+    """It, open."""
     executor = SqliteExecutor(database)
     yield executor
     await executor.close()
@@ -46,6 +49,7 @@ async def executor(database: Path) -> AsyncIterator[SqliteExecutor]:
 
 @pytest.fixture
 def ticks() -> Iterator[int]:
+    """The times that the clock shows."""
     return count(1_000_000_000_000_000)
 
 
@@ -57,7 +61,7 @@ async def writes(executor: SqliteExecutor, ticks: Iterator[int]) -> Writes:
         await writes.put(tx, schema.orgs, {"id": ORG, "name": "Savanna", "state": 1}, owner=ORG)
         await writes.put(tx, schema.users, _user(), owner=ORG)
         await writes.put(tx, schema.user_agents, {"id": AGENT, "description": ""})
-        domain = writes.statement("domain", lambda: schema.org_domains.insert())
+        domain = writes.statement("domain", schema.org_domains.insert)
         await tx.execute(domain, name="savanna.example", org_id=ORG, is_primary=True)
     return writes
 
@@ -138,22 +142,22 @@ async def test_given_creation_time_is_the_entitys_age(writes: Writes, executor: 
 
 
 @pytest.mark.parametrize(
-    ("table", "before", "after", "action"),
+    ("table", "states", "action"),
     [
-        (schema.sessions, SessionState.ACTIVE, SessionState.TERMINATED, "terminated"),
-        (schema.sessions, SessionState.TERMINATED, SessionState.ACTIVE, "changed"),
-        (schema.users, UserState.ACTIVE, UserState.DELETED, "deleted"),
-        (schema.users, UserState.ACTIVE, UserState.LOCKED, "changed"),
+        (schema.sessions, (SessionState.ACTIVE, SessionState.TERMINATED), "terminated"),
+        (schema.sessions, (SessionState.TERMINATED, SessionState.ACTIVE), "changed"),
+        (schema.users, (UserState.ACTIVE, UserState.DELETED), "deleted"),
+        (schema.users, (UserState.ACTIVE, UserState.LOCKED), "changed"),
     ],
 )
 async def test_endings_are_actions_of_their_own(
-    writes: Writes, executor: SqliteExecutor, table: Any, before: int, after: int, action: str
+    writes: Writes, executor: SqliteExecutor, table: Any, states: tuple[int, int], action: str
 ) -> None:
     """`changes` tells the end of a session or a user from other changes."""
     session = {"id": USER, "agent_id": AGENT, "user_id": USER}
     values = session if table is schema.sessions else _user()
-    await _put(writes, table, **(values | {"state": int(before)}))
-    await _put(writes, table, **(values | {"state": int(after)}))
+    for state in states:
+        await _put(writes, table, **(values | {"state": int(state)}))
     assert (await _newest_change(executor))[4] == action
 
 

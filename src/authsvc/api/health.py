@@ -60,6 +60,4 @@ class HealthServicer(HealthBase):  # type: ignore[misc]  # the package is untype
 
     async def _response(self) -> HealthCheckResponse:
         serving = await self.serving()
-        return HealthCheckResponse(
-            status=HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
-        )
+        return HealthCheckResponse(status=HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING)

@@ -36,7 +36,7 @@ def v1_service() -> ServiceDescriptor:
 
     The package grpcio-reflection has only v1alpha; v1 is the same file with the package renamed.
     """
-    pool = descriptor_pool.Default()  # type: ignore[no-untyped-call]
+    pool = descriptor_pool.Default()
     proto = FileDescriptorProto()
     reflection_pb2.DESCRIPTOR.CopyToProto(proto)
     renamed = MessageToJson(proto).replace("grpc.reflection.v1alpha", "grpc.reflection.v1")

@@ -65,7 +65,7 @@ def _prepare(settings: Settings, options: argparse.Namespace) -> str:
     document = directory.read(options.file)
     migrate(settings.database_url)
 
-    async def fill(_: Executor, writes: Writes) -> str:
+    async def fill(_executor: Executor, writes: Writes) -> str:
         print(f"{options.file}: {await directory.apply(writes, document)}", flush=True)
         _, token = await writes.sign_in(options.user, agent_id(options.agent), lifetime(_LIFE))
         return token

@@ -45,7 +45,7 @@ def revoke(settings: Settings, options: argparse.Namespace) -> int:
     """Revoke a token; the status is 1 if there is no such token."""
     from authsvc.cli.store import on_store  # noqa: PLC0415
 
-    token = sys.stdin.readline().strip() if options.token == "-" else options.token
+    token = sys.stdin.readline().strip() if options.token == "-" else options.token  # noqa: S105
     if not on_store(settings, lambda _, writes: writes.revoke_token(token)):
         raise Refused("there is no such token")
     return 0

@@ -123,7 +123,7 @@ class Conflicts:
         found: list[Conflict] = []
         for owner in owners if removed else ():
             table = owner.table
-            statement = self._writes.statement(("directory", owner), partial(_grants_of, owner))
+            statement = self._writes.statement(("directory", str(owner)), partial(_grants_of, owner))
             for grant_id, keys in await self._tx.fetch_all(statement, id=entry.values["id"]):
                 lost = removed.intersection(keys.split("\n"))
                 if lost and (table, grant_id) not in self._listed:

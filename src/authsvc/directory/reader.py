@@ -81,11 +81,13 @@ def parse(data: bytes, name: str, clock: Clock = now) -> Document:
 def _check(root: Node, broken: set[Path], latest: int) -> tuple[Directory, list[Mistake]]:
     """The model of what is readable, and the mistakes beyond those already known at the paths `broken`."""
     plain: Any = root.plain()
-    mistakes = [(path, text) for path, text in _misshapen(plain) if path not in broken]
+    directory, misshapen = _validated(plain)
+    mistakes = [(path, text) for path, text in misshapen if path not in broken]
     spoiled = broken.union(path for path, _ in mistakes)
     unread = {word.lower() for path in spoiled for word in _set_aside(plain, root, path)}
     has_nameless = any(not _NAMES.isdisjoint(path[-2:]) for path in spoiled)
-    directory = Directory.model_validate(plain if isinstance(plain, dict) else {})
+    if spoiled:
+        directory, _ = _validated(plain)
     for finding in check(directory, Index(directory), latest):
         # What seems to be absent may be there, in an entry that cannot be read or by a name that cannot.
         is_sure = not has_nameless and unread.isdisjoint(word.lower() for word in finding.absent)
@@ -94,13 +96,13 @@ def _check(root: Node, broken: set[Path], latest: int) -> tuple[Directory, list[
     return directory, [Mistake(root.at(path).line, path, text) for path, text in mistakes]
 
 
-def _misshapen(plain: object) -> list[tuple[Path, str]]:
+def _validated(plain: object) -> tuple[Directory, list[tuple[Path, str]]]:
+    """The model, empty if anything is wrong with its shape, and what is."""
     try:
-        Directory.model_validate(plain)
+        return Directory.model_validate(plain), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        return [(detail["loc"], _SENTENCES.get(detail["type"], detail["msg"])) for detail in details]
-    return []
+        return Directory(), [(detail["loc"], _SENTENCES.get(detail["type"], detail["msg"])) for detail in details]
 
 
 def _set_aside(plain: Any, root: Node, path: Path) -> list[str]:

@@ -62,20 +62,20 @@ async def _has_other_parts(writes: Writes, tx: Transaction, entry: Entry) -> boo
     if entry.table not in _PARTS:
         return False
     owner, names = _PARTS[entry.table]
-    statement = writes.statement(("directory parts", owner), lambda: _parts(owner, names))
+    statement = writes.statement(("directory parts", str(owner)), lambda: _parts(owner, names))
     stored = await tx.fetch_all(statement, id=entry.values["id"])
     return tuple(sorted(map(tuple, stored))) != entry.parts
 
 
 async def _remove_parts(writes: Writes, tx: Transaction, entry: Entry) -> None:
     owner, _ = _PARTS[entry.table]
-    statement = writes.statement(("directory parts removed", owner), lambda: _no_parts(owner))
+    statement = writes.statement(("directory parts removed", str(owner)), lambda: _no_parts(owner))
     await tx.execute(statement, id=entry.values["id"])
 
 
 async def _add_parts(writes: Writes, tx: Transaction, entry: Entry) -> None:
     owner, names = _PARTS[entry.table]
-    statement = writes.statement(("directory part", owner), lambda: _part(owner, names))
+    statement = writes.statement(("directory part", str(owner)), lambda: _part(owner, names))
     for part in entry.parts:
         await tx.execute(statement, **{owner.name: entry.values["id"]}, **dict(zip(names, part, strict=True)))
 

@@ -13,7 +13,8 @@ from authsvc.domain.clock import Clock, now
 MAX_ID = 2**63 - 1
 _EPOCH_MS = 1_577_836_800_000
 _NODE_BITS = 10
-_COUNT_BITS = 12
+_COUNTS = 2**12
+_MAX_DIGITS = 19
 
 
 class IdSource:
@@ -26,15 +27,15 @@ class IdSource:
 
     def next(self) -> int:
         """A new id, greater than all before it from this source."""
-        tick = (self._clock() // 1_000 - _EPOCH_MS) << _COUNT_BITS
+        tick = (self._clock() // 1_000 - _EPOCH_MS) * _COUNTS
         self._tick = max(self._tick + 1, tick)
-        milliseconds, count = divmod(self._tick, 2**_COUNT_BITS)
-        return (milliseconds << _NODE_BITS | self._node) << _COUNT_BITS | count
+        milliseconds, count = divmod(self._tick, _COUNTS)
+        return ((milliseconds << _NODE_BITS) | self._node) * _COUNTS + count
 
 
 def parse_id(text: str) -> int | None:
     """The id that `text` names in plain ASCII digits, or None."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 19):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
         return None
     value = int(text)
     return value if 0 < value <= MAX_ID else None

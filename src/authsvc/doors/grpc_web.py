@@ -122,9 +122,7 @@ class GrpcWebExchange(GrpcExchange):
         self.started = True
         kind = b"application/grpc-web-text+proto" if self.text_out else b"application/grpc-web+proto"
         headers = [(b"content-type", kind), (b"grpc-accept-encoding", ACCEPTED_ENCODINGS), *headers]
-        await self._send(
-            {"type": "http.response.start", "status": 200, "headers": headers + header_pairs(metadata)}
-        )
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers + header_pairs(metadata)})
 
     async def _body(self, data: bytes, *, more: bool) -> None:
         body = base64.b64encode(data) if self.text_out else data

@@ -33,7 +33,7 @@ def grpcio_server(methods: Mapping[str, Method], limits: Limits) -> grpc.aio.Ser
     return server
 
 
-class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # has no type of its own in the stubs
+class Handlers(grpc.GenericRpcHandler):
     """Looks methods up by path, known or not."""
 
     def __init__(self, methods: Mapping[str, Method]) -> None:
@@ -50,9 +50,7 @@ class GrpcioExchange:
 
     door = "grpcio"
 
-    def __init__(
-        self, method: Method, context: Context, next_request: Callable[[], Awaitable[bytes | None]]
-    ) -> None:
+    def __init__(self, method: Method, context: Context, next_request: Callable[[], Awaitable[bytes | None]]) -> None:
         self.peer = context.peer()
         self._request_class = method.request_class
         self._context = context

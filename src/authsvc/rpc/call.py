@@ -37,7 +37,7 @@ _TEXT = re.compile(r"[\x20-\x7e]*", re.ASCII)
 
 
 def checked(metadata: Metadata) -> Metadata:
-    """Metadata that a servicer wants to send. Raises `ValueError` for what HTTP cannot carry, or gRPC keeps for itself."""
+    """Metadata that a servicer sends. Raises `ValueError` for what HTTP cannot carry or gRPC keeps for itself."""
     for key, value in metadata:
         sound = isinstance(value, bytes) if key.endswith("-bin") else isinstance(value, str) and _TEXT.fullmatch(value)
         if not _KEY.fullmatch(key) or not sound:
@@ -48,8 +48,13 @@ def checked(metadata: Metadata) -> Metadata:
 class Exchange(Protocol):
     """What a door does for a call while it runs."""
 
-    door: str
-    peer: str
+    @property
+    def door(self) -> str:
+        """The door's name in the logs."""
+
+    @property
+    def peer(self) -> str:
+        """The client's address as gRPC writes it."""
 
     async def receive(self) -> Message | None:
         """The next request message; None when the client has sent its last. Raises `StatusError` for bad bytes."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from sqlalchemy import ClauseElement, Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = tuple[Any, ...]
 
@@ -26,7 +27,7 @@ class Prepared(NamedTuple):
 
 def prepare(statement: ClauseElement, dialect: Dialect) -> Prepared:
     """`statement` compiled for `dialect`; its `bindparam`s become parameters, given at each run by name."""
-    compiled = statement.compile(dialect=dialect)
+    compiled = cast("SQLCompiler", statement.compile(dialect=dialect))
     constants = {name: value for name, value in compiled.params.items() if value is not None}
     return Prepared(str(compiled), tuple(compiled.positiontup or ()), constants)
 

@@ -16,7 +16,7 @@ async def open_store(path: Path) -> Executor:
     Raises:
         StartupError: there is none, it cannot be read, or it has another schema; the sentence says what to do.
     """
-    if not path.is_file():
+    if not path.is_file():  # noqa: ASYNC240 - before anything else runs
         raise StartupError(f"the database {path} does not exist; run `authsvc migrate`")
     executor = SqliteExecutor(path)
     await check_revision(executor)

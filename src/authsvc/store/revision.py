@@ -21,8 +21,6 @@ async def check_revision(executor: Executor) -> None:
     row = await executor.fetch_one(_VERSION)
     found = row[0] if row else "none"
     if found < REVISION:
-        raise StartupError(
-            f"the database is at revision {found}, this version needs {REVISION}; run `authsvc migrate`"
-        )
+        raise StartupError(f"the database is at revision {found}, this version needs {REVISION}; run `authsvc migrate`")
     if found > REVISION:
         raise StartupError(f"the database is at revision {found}, newer than this version knows ({REVISION})")

@@ -114,9 +114,7 @@ class SqliteTransaction:
 
     async def _run(self, prepared: Prepared, parameters: dict[str, Any]) -> sqlite3.Cursor:
         arguments = prepared.arguments(parameters)
-        cursor: sqlite3.Cursor = await self._on_thread(
-            partial(self._connection.execute, prepared.sql, arguments)
-        )
+        cursor: sqlite3.Cursor = await self._on_thread(partial(self._connection.execute, prepared.sql, arguments))
         return cursor
 
 

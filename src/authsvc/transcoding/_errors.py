@@ -28,7 +28,7 @@ class RouteError(Exception):
         self.column = column
 
 
-class BadRequest(Exception):  # noqa: N818 - named for the answer it becomes
+class BadRequest(Exception):
     """The request does not fit its message: HTTP 400, gRPC INVALID_ARGUMENT.
 
     `str()` is `field: reason`, at most 200 bytes of UTF-8.
@@ -51,7 +51,7 @@ class BadRequest(Exception):  # noqa: N818 - named for the answer it becomes
         return text.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 
-class NoRoute(Exception):  # noqa: N818 - named for the answer it becomes
+class NoRoute(Exception):
     """No template matches the path: HTTP 404."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class NoRoute(Exception):  # noqa: N818 - named for the answer it becomes
         super().__init__("no route matches this path")
 
 
-class MethodNotAllowed(Exception):  # noqa: N818 - named for the answer it becomes
+class MethodNotAllowed(Exception):
     """The path exists for other HTTP methods only: HTTP 405.
 
     Attributes:

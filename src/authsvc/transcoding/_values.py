@@ -28,7 +28,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
-class Unreadable(Exception):  # noqa: N818 - becomes a BadRequest once the field is known
+class Unreadable(Exception):
     """A value does not fit its field; the argument says why, without the value."""
 
     @property

@@ -1,0 +1,38 @@
+"""What the documentation says is there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from authsvc.config import Settings
+from harness import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_links_lead_somewhere(page: object) -> None:
+    """Every relative link in the documentation names a file that exists."""
+    assert hasattr(page, "read_text")
+    assert hasattr(page, "parent")
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_in_the_readme(name: str) -> None:
+    """The README's table has every setting, with the default that the code has."""
+    rows = [line for line in PAGES[0].read_text().splitlines() if line.startswith("| `")]
+    row = next((row for row in rows if f"`{name}`" in row.split("|")[1]), None)
+    assert row, name
+    default = Settings.model_fields[name].default
+    shown = {"database_url": f"sqlite:///{default}", "reflection": "true"}.get(name, str(default))
+    assert default is None or f"`{shown}`" in row.split("|")[2]
+
+
+def test_no_setting_is_only_in_the_readme() -> None:
+    """The README's table has no setting that the code does not know."""
+    section = PAGES[0].read_text().partition("## Settings")[2].partition("\n## ")[0]
+    names = re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in section.splitlines() if line[:3] == "| `"))
+    assert set(names) == set(Settings.model_fields)
