@@ -16,7 +16,6 @@ from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
-_NO_DEADLINE = 10**8  # seconds; grpcio reports a far future instead of none
 
 
 def grpcio_server(methods: Mapping[str, Method], limits: Limits) -> grpc.aio.Server:
@@ -74,9 +73,7 @@ class GrpcioExchange:
     async def run(self, method: Method) -> bytes | None:
         """Take the call through the pipeline; the answer of a unary method that ended well."""
         metadata = [Metadatum(key, value) for key, value in self._context.invocation_metadata() or ()]
-        remaining = self._context.time_remaining()
-        timeout = remaining if remaining is not None and remaining < _NO_DEADLINE else None
-        call = Call(method, metadata, self, timeout)
+        call = Call(method, metadata, self, self._context.time_remaining())
         status = await method.run(call)
         if not self._started:
             await self.start(call.initial_metadata)
@@ -104,8 +101,8 @@ def _handler(method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
 
     async def with_requests(_: Any, context: Context) -> bytes | None:
         async def next_request() -> bytes | None:
-            request = await context.read()
-            return None if request is grpc.aio.EOF else request
+            request: Any = await context.read()
+            return None if request is grpc.aio.EOF else bytes(request)
 
         return await GrpcioExchange(method, context, next_request).run(method)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -33,13 +33,12 @@ class Method:
     request_class: type[Message]
     response_class: type[Message]
     needs_caller: bool
-    behaviour: Callable[[Any, Any], Any]
-    run: Callable[[Call], Awaitable[Status]] = field(init=False)
+    run: Callable[[Call], Awaitable[Status]]
 
     @property
     def full_name(self) -> str:
         """For example `zitadel.auth.v1.AuthService/GetMyUser`."""
-        return f"{self.descriptor.containing_service.full_name}/{self.descriptor.name}"
+        return full_name(self.descriptor)
 
     @property
     def path(self) -> str:
@@ -69,22 +68,26 @@ def service_methods(
             behaviour is not a coroutine function or an asynchronous generator function.
     """
     for descriptor in service.methods:
-        method = Method(
+        needs_caller = _needs_caller(descriptor, public)
+        yield Method(
             descriptor=descriptor,
             request_class=GetMessageClass(descriptor.input_type),
             response_class=GetMessageClass(descriptor.output_type),
-            needs_caller=_needs_caller(descriptor, public),
-            behaviour=_behaviour(descriptor, servicer),
+            needs_caller=needs_caller,
+            run=pipeline.wrap(descriptor, _behaviour(descriptor, servicer), needs_caller=needs_caller),
         )
-        object.__setattr__(method, "run", pipeline.wrap(method))
-        yield method
+
+
+def full_name(descriptor: MethodDescriptor) -> str:
+    """The name of a method in logs and sentences: service, slash, method."""
+    return f"{descriptor.containing_service.full_name}/{descriptor.name}"
 
 
 def _needs_caller(descriptor: MethodDescriptor, public: frozenset[str]) -> bool:
-    service = descriptor.containing_service.full_name
-    name = f"{service}/{descriptor.name}"
-    permission = descriptor.GetOptions().Extensions[auth_option].permission
-    declared_public = name in public or f"{service}/*" in public
+    name = full_name(descriptor)
+    options: Any = descriptor.GetOptions()
+    permission: str = options.Extensions[auth_option].permission
+    declared_public = name in public or f"{descriptor.containing_service.full_name}/*" in public
     if permission == AUTHENTICATED and not declared_public:
         return True
     if declared_public and not permission:
@@ -100,4 +103,4 @@ def _behaviour(descriptor: MethodDescriptor, servicer: object) -> Callable[[Any,
         return behaviour
     if behaviour is not None and inspect.isasyncgenfunction(behaviour) and descriptor.server_streaming:
         return behaviour
-    raise StartupError(f"{descriptor.full_name}: {type(servicer).__name__} must define it as an async function")
+    raise StartupError(f"{full_name(descriptor)}: {type(servicer).__name__} must define it as an async function")

@@ -13,16 +13,18 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor
 
 from authsvc.errors import AuthsvcError, Unauthenticated
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
 from authsvc.rpc.call import Call
-from authsvc.rpc.method import Method
+from authsvc.rpc.method import full_name
 from authsvc.rpc.status import Status, StatusError
 from authsvc.rpc.translate import internal_error, status_of
 from authsvc.telemetry.calls import CallLog
 
+Behaviour = Callable[[Any, Any], Any]
 Handler = Callable[[Call], Awaitable[None]]
 
 _CLOCK_STEP = 0.001  # seconds; uvloop's clock does not see less
@@ -37,11 +39,13 @@ class Pipeline:
         self._log = log
         self._unary_timeout = unary_timeout
 
-    def wrap(self, method: Method) -> Callable[[Call], Awaitable[Status]]:
-        """The whole way of a call of `method`."""
-        handler = self._handler(method)
-        timeout = None if method.client_streaming or method.server_streaming else self._unary_timeout
-        name = method.full_name
+    def wrap(
+        self, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool
+    ) -> Callable[[Call], Awaitable[Status]]:
+        """The whole way of a call of a method whose servicer has this behaviour."""
+        handler = self._handler(descriptor, behaviour, needs_caller=needs_caller)
+        timeout = None if descriptor.client_streaming or descriptor.server_streaming else self._unary_timeout
+        name = full_name(descriptor)
 
         async def run(call: Call) -> Status:
             if call.deadline is None and timeout is not None:
@@ -81,9 +85,9 @@ class Pipeline:
         self._log.failed(call.method.full_name, call.request_id, error_id)
         return status
 
-    def _handler(self, method: Method) -> Handler:
-        behaviour, admit = method.behaviour, self._admit if method.needs_caller else _admit_anyone
-        respond = _stream_responder(behaviour) if method.server_streaming else _unary_responder(behaviour)
+    def _handler(self, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool) -> Handler:
+        admit = self._admit if needs_caller else _admit_anyone
+        respond = _stream_responder(behaviour) if descriptor.server_streaming else _unary_responder(behaviour)
 
         async def with_request(call: Call) -> None:
             request = await call.exchange.receive()
@@ -94,7 +98,7 @@ class Pipeline:
             await admit(call)
             await respond(call.requests(), call)
 
-        return with_requests if method.client_streaming else with_request
+        return with_requests if descriptor.client_streaming else with_request
 
     async def _admit(self, call: Call) -> None:
         call.caller = await self._authenticator.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
@@ -104,7 +108,7 @@ async def _admit_anyone(call: Call) -> None:
     pass
 
 
-def _unary_responder(behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Call], Awaitable[None]]:
+def _unary_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
     async def respond(request: Any, call: Call) -> None:
         call.response = await behaviour(request, call)
         if call.response is None and not call.code():
@@ -113,7 +117,7 @@ def _unary_responder(behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Cal
     return respond
 
 
-def _stream_responder(behaviour: Callable[[Any, Any], Any]) -> Callable[[Any, Call], Awaitable[None]]:
+def _stream_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
     if inspect.iscoroutinefunction(behaviour):
         return behaviour  # it writes its messages itself, by `context.write`
 

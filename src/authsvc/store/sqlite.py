@@ -94,13 +94,13 @@ class SqliteTransaction:
     """A write transaction; its statements run on the writer thread."""
 
     def __init__(self, connection: sqlite3.Connection, on_thread: Callable[..., Any]) -> None:
-        self._connection = connection
+        self._execute = connection.execute
         self._on_thread = on_thread
 
     async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
         """All rows."""
-        cursor = await self._run(prepared, parameters)
-        rows: list[Row] = await self._on_thread(cursor.fetchall)
+        arguments = prepared.arguments(parameters)
+        rows: list[Row] = await self._on_thread(lambda: self._execute(prepared.sql, arguments).fetchall())
         return rows
 
     async def fetch_one(self, prepared: Prepared, /, **parameters: Any) -> Row | None:
@@ -110,12 +110,9 @@ class SqliteTransaction:
 
     async def execute(self, prepared: Prepared, /, **parameters: Any) -> int:
         """Run a statement; the number of rows it changed."""
-        return (await self._run(prepared, parameters)).rowcount
-
-    async def _run(self, prepared: Prepared, parameters: dict[str, Any]) -> sqlite3.Cursor:
         arguments = prepared.arguments(parameters)
-        cursor: sqlite3.Cursor = await self._on_thread(partial(self._connection.execute, prepared.sql, arguments))
-        return cursor
+        count: int = await self._on_thread(lambda: self._execute(prepared.sql, arguments).rowcount)
+        return count
 
 
 @contextmanager
