@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from authsvc.config import Settings
 from harness import ROOT
+
+from authsvc.config import Settings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -6,12 +6,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import httpx2
 import pytest
-from harness import BROWSER, GIGI, Server, authsvc, serving
+from harness import BROWSER, GIGI, Server, authsvc, environment, serving
 
 
 def test_sigterm_ends_with_status_zero(database: str, tmp_path: Path) -> None:
@@ -27,6 +28,15 @@ def test_sigint_is_as_good_as_sigterm(database: str, tmp_path: Path) -> None:
     """Ctrl+C ends the service in the same orderly way."""
     with serving(database, tmp_path / "log") as server:
         assert server.stop(signal.SIGINT) == 0
+
+
+def test_sigterm_before_ready(database: str) -> None:
+    """A service told to stop while it starts ends at once, with status 0."""
+    command = [sys.executable, "-m", "authsvc", "serve", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"]
+    process = subprocess.Popen(command, env=environment({"AUTHSVC_DATABASE_URL": database}))
+    assert _eventually(lambda: len(_children_of(process.pid)) == 2)
+    process.terminate()
+    assert process.wait(5) == 0
 
 
 def test_drain_keeps_answering_while_not_ready(database: str, tmp_path: Path) -> None:
@@ -113,8 +123,12 @@ def test_logs_hold_no_token(database: str, tmp_path: Path) -> None:
 
 
 def _children(server: Server) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True, check=False)
-    return sorted(map(int, found.stdout.split()))
+    return _children_of(server.process.pid)
+
+
+def _children_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task/{pid}/children")
+    return sorted(map(int, tasks.read_text().split()))
 
 
 def _alive(pid: int) -> bool:

@@ -5,6 +5,7 @@ Every setting has one name: `listen` in the file, `AUTHSVC_LISTEN` in the enviro
 
 from __future__ import annotations
 
+import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,11 +102,20 @@ class Settings(BaseModel):
             raise ValueError("tls_cert and tls_key must be set together")
         if self.grpc_listen == self.listen and self.listen.port:
             raise ValueError("listen and grpc_listen must not be the same address")
-        for name in ("tls_cert", "tls_key"):
-            path = getattr(self, name)
-            if path is not None and not path.is_file():
-                raise ValueError(f"{name} names a file that does not exist")
+        if self.tls_cert and self.tls_key:
+            _check_pair(self.tls_cert, self.tls_key)
         return self
+
+
+def _check_pair(cert: Path, key: Path) -> None:
+    """Raise `ValueError` if TLS cannot be served with these files."""
+    for name, path in (("tls_cert", cert), ("tls_key", key)):
+        if not path.is_file():
+            raise ValueError(f"{name} names a file that does not exist")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError(f"tls_cert and tls_key cannot be used: {getattr(error, 'reason', None) or error}") from None
 
 
 def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None = None) -> Settings:

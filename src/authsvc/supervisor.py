@@ -28,7 +28,10 @@ _fork = multiprocessing.get_context("fork")
 
 @dataclass(eq=False)
 class Child:
-    """One worker: how to run it, and its process once it runs."""
+    """One worker: how to run it, and its process once it runs.
+
+    It reports over its link: the address where it serves, or a sentence that says why it cannot.
+    """
 
     name: str
     run: Callable[[Connection], None]
@@ -76,6 +79,9 @@ class Supervisor:
 
     def _in_child(self, child: Child, link: Connection) -> None:
         signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the worker serves there is nothing to drain
+        # Ctrl+C reaches every process of the terminal; the supervisor decides what it means.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for other in self._children:
             if other.link:
                 other.link.close()
@@ -105,26 +111,28 @@ class Supervisor:
         if child.link is None:  # its end was heard of first
             return
         try:
-            report: Any = child.link.recv()
+            report: Address | str = child.link.recv()
         except EOFError:
             child.link = None
             return
-        if reason := getattr(report, "reason", None):
-            self._fail(reason)
+        if isinstance(report, str):
+            self._fail(report)
         else:
-            child.address = report.address
+            child.address = report
         addresses = {child.name: child.address for child in self._children if child.address}
         if len(addresses) == len(self._children) and not self._announced:
             self._announced = True
             self._announce(addresses)
 
     def _ended(self, child: Child) -> None:
+        while child.link and child.link.poll():  # its last words
+            self._hear(child)
         process, child.process, child.link = child.process, None, None
         if process is None:
             return
         process.join()
         if self._stopping_since is not None:
-            self._failed |= process.exitcode != 0
+            self._failed |= process.exitcode not in {0, -signal.SIGTERM}
         elif child.address is None:
             self._fail(f"the {child.name} worker ended before it could serve")
         else:

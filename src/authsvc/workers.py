@@ -12,7 +12,6 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import NamedTuple
 
 import grpc
 import uvicorn
@@ -28,16 +27,8 @@ _BACKLOG = 2048
 _IDLE_TIMEOUT = 60  # seconds that a connection may rest between requests
 
 
-class Ready(NamedTuple):
-    """A worker's report that it serves, and where."""
-
-    address: Address
-
-
-class Failed(NamedTuple):
-    """A worker's report that it cannot start, in a sentence."""
-
-    reason: str
+Stop = Callable[[], Awaitable[None]]
+Start = Callable[[Service], Awaitable[tuple[Address, Stop]]]
 
 
 class Worker:
@@ -48,12 +39,12 @@ class Worker:
         self._link = link
         self._stop = asyncio.Event()
 
-    async def serve(self, start: Callable[[Service], Awaitable[tuple[Address, Callable[[], Awaitable[None]]]]]) -> None:
+    async def serve(self, start: Start) -> None:
         """Open the service, `start` its server, report the address, and stop the server when told to."""
         self._listen_for_stop()
         service = await open_service(self.settings)
         address, stop = await start(service)
-        self._link.send(Ready(address))
+        self._link.send(address)
         await self._stop.wait()
         service.health.drain()
         await asyncio.sleep(self.settings.drain_delay)
@@ -63,8 +54,6 @@ class Worker:
     def _listen_for_stop(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        # Ctrl+C reaches every process of the terminal; the supervisor decides what it means.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         # The supervisor never writes; its end of the pipe becomes readable when it is gone.
         loop.add_reader(self._link.fileno(), self._supervisor_gone)
 
@@ -76,10 +65,12 @@ class Worker:
 def run_web(settings: Settings, link: Connection, listener: socket.socket) -> None:
     """Serve the one address on `listener` until told to stop."""
 
-    async def start(service: Service) -> tuple[Address, Callable[[], Awaitable[None]]]:
+    async def start(service: Service) -> tuple[Address, Stop]:
         server = WebServer(_uvicorn_config(settings, service))
         serving = asyncio.ensure_future(server.serve([listener]))
         await asyncio.wait([serving, asyncio.ensure_future(server.listening.wait())], return_when="FIRST_COMPLETED")
+        if serving.done():
+            serving.result()  # it failed before it listened, and says why
 
         async def stop() -> None:
             server.should_exit = True
@@ -93,7 +84,7 @@ def run_web(settings: Settings, link: Connection, listener: socket.socket) -> No
 def run_grpcio(settings: Settings, link: Connection, address: Address) -> None:
     """Serve native gRPC by grpcio on `address` until told to stop."""
 
-    async def start(service: Service) -> tuple[Address, Callable[[], Awaitable[None]]]:
+    async def start(service: Service) -> tuple[Address, Stop]:
         server = grpcio_server(service.methods, service.limits)
         port = _add_port(server, settings, address)
         await server.start()
@@ -152,7 +143,7 @@ def _add_port(server: grpc.aio.Server, settings: Settings, address: Address) -> 
 def _run(
     settings: Settings,
     link: Connection,
-    start: Callable[[Service], Awaitable[tuple[Address, Callable[[], Awaitable[None]]]]],
+    start: Start,
 ) -> None:
     logs.configure(settings.log_level)
     try:
@@ -160,13 +151,13 @@ def _run(
             runner.run(_worker(settings, link, start))
     except (StartupError, OSError) as error:
         with suppress(BrokenPipeError):
-            link.send(Failed(str(error)))
+            link.send(str(error))
         raise SystemExit(1) from None
 
 
 async def _worker(
     settings: Settings,
     link: Connection,
-    start: Callable[[Service], Awaitable[tuple[Address, Callable[[], Awaitable[None]]]]],
+    start: Start,
 ) -> None:
     await Worker(settings, link).serve(start)

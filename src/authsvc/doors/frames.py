@@ -67,8 +67,8 @@ class Frames:
             raise StatusError(StatusCode.INTERNAL, "a request message cannot be decompressed") from None
         if len(inflated) > self._limit:
             raise self._too_large()
-        if not inflater.eof:
-            raise StatusError(StatusCode.INTERNAL, "a compressed request message is cut short")
+        if not inflater.eof or inflater.unused_data:
+            raise StatusError(StatusCode.INTERNAL, "a compressed request message is not one whole stream")
         return inflated
 
     def _too_large(self) -> StatusError:

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 
 from authsvc.doors.asgi_types import Receive, Scope, Send
-from authsvc.doors.frames import Frames
+from authsvc.doors.frames import Frames, frame
 from authsvc.doors.http import HttpExchange
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import header
@@ -46,6 +46,10 @@ class GrpcExchange(HttpExchange):
     def decode_chunk(self, chunk: bytes) -> bytes:
         """The frames in a piece of the body."""
         return chunk
+
+    def encode(self, message: Message) -> bytes:
+        """The framed bytes of a response message."""
+        return frame(message.SerializeToString())
 
     async def receive(self) -> Message | None:
         """The next request message; a unary request is read to its end and must hold exactly one."""

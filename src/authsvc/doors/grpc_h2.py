@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from google.protobuf.message import Message
-from grpc import StatusCode
-
 from authsvc.doors.asgi_types import Receive, Scope, Send
-from authsvc.doors.frames import ACCEPTED_ENCODINGS, frame
+from authsvc.doors.frames import ACCEPTED_ENCODINGS
 from authsvc.doors.grpc import GrpcExchange, unknown_method
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import header_pairs, status_trailers
@@ -48,18 +45,13 @@ class GrpcH2Exchange(GrpcExchange):
         headers = _HEADERS + header_pairs(metadata)
         await self._send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: bytes) -> None:
         """Send one framed message."""
-        await self._body(frame(message.SerializeToString()))
+        await self._send({"type": "http.response.body", "body": message, "more_body": True})
 
-    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: Message | None) -> None:
+    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: bytes | None) -> None:
         """Send the answer, if there is one, and the trailers."""
         if not self.started:
             await self.start(initial)
-        if response is not None and status.code is StatusCode.OK:
-            await self.send(response)
-        await self._send({"type": "http.response.body", "body": b""})
+        await self._send({"type": "http.response.body", "body": response or b""})
         await self._send({"type": "http.response.trailers", "headers": status_trailers(status, trailing)})
-
-    async def _body(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})

@@ -11,13 +11,12 @@ import binascii
 import re
 from collections.abc import Mapping
 
-from google.protobuf.message import Message
 from grpc import StatusCode
 from sonora.asgi import grpcASGI
 from sonora.protocol import pack_trailers, wrap_message
 
 from authsvc.doors.asgi_types import Receive, Scope, Send
-from authsvc.doors.frames import ACCEPTED_ENCODINGS, frame
+from authsvc.doors.frames import ACCEPTED_ENCODINGS
 from authsvc.doors.grpc import GrpcExchange, unknown_method
 from authsvc.doors.http import Headers, respond
 from authsvc.doors.limits import Limits
@@ -100,16 +99,13 @@ class GrpcWebExchange(GrpcExchange):
         """Send the response headers."""
         await self._head(metadata, [])
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: bytes) -> None:
         """Send one framed message."""
-        await self._body(frame(message.SerializeToString()), more=True)
+        await self._body(message, more=True)
 
-    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: Message | None) -> None:
+    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: bytes | None) -> None:
         """Send the answer, if there is one, and the trailers in one write."""
-        data = b""
-        if response is not None and status.code is StatusCode.OK:
-            data = frame(response.SerializeToString())
-        data += _trailer_frame(status, trailing)
+        data = (response or b"") + _trailer_frame(status, trailing)
         if not self.started:
             length = 4 * ((len(data) + 2) // 3) if self.text_out else len(data)
             await self._head(initial, [(b"content-length", str(length).encode())])

@@ -66,9 +66,13 @@ class GrpcioExchange:
         self._started = True
         await self._context.send_initial_metadata(tuple(metadata))
 
-    async def send(self, message: Message) -> None:
+    def encode(self, message: Message) -> bytes:
+        """The bytes of a response message."""
+        return message.SerializeToString()
+
+    async def send(self, message: bytes) -> None:
         """Send one message of a response stream."""
-        await self._context.write(message.SerializeToString())
+        await self._context.write(message)
 
     async def run(self, method: Method) -> bytes | None:
         """Take the call through the pipeline; the answer of a unary method that ended well."""
@@ -78,7 +82,7 @@ class GrpcioExchange:
         if not self._started:
             await self.start(call.initial_metadata)
         await _finish(self._context, status, call.trailing_metadata())
-        return call.response.SerializeToString() if call.response is not None else None
+        return call.response
 
 
 async def _finish(context: Context, status: Status, trailing: Metadata) -> None:

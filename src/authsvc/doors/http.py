@@ -8,10 +8,11 @@ from types import TracebackType
 from typing import ClassVar
 
 from google.protobuf.message import Message
+from grpc import StatusCode
 
 from authsvc.doors.asgi_types import Receive, Scope, Send
 from authsvc.doors.limits import Limits
-from authsvc.doors.metadata import check_size, metadata_of, peer_of, timeout_of
+from authsvc.doors.metadata import Malformed, check_size, metadata_of, peer_of, timeout_of
 from authsvc.rpc.call import Call, Metadata, Metadatum
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status, StatusError
@@ -33,6 +34,7 @@ class HttpExchange(ABC):
     """One call as one HTTP request; subclasses say how messages and the outcome look as bytes."""
 
     door: ClassVar[str]
+    malformed = StatusCode.INTERNAL  # the code for a header that cannot be read, as at grpcio
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
         self.peer = peer_of(scope.get("client"))
@@ -50,12 +52,15 @@ class HttpExchange(ABC):
         except StatusError as error:
             await self.finish(error.status, [], [], None)
             return
+        except Malformed as error:
+            await self.finish(Status(self.malformed, str(error)), [], [], None)
+            return
         with self._client:
             status = await method.run(call)
             await self.finish(status, call.initial_metadata, call.trailing_metadata(), call.response)
 
     def metadata(self) -> list[Metadatum]:
-        """The metadata in the request's headers. Raises `StatusError` when they are too large or malformed."""
+        """The metadata in the request's headers. Raises `StatusError` when they are too large, or `Malformed`."""
         check_size(self.headers, self.limits.metadata)
         return metadata_of(self.headers)
 
@@ -79,12 +84,16 @@ class HttpExchange(ABC):
         """Send the response's head now."""
 
     @abstractmethod
-    async def send(self, message: Message) -> None:
-        """Send one message of a response stream."""
+    def encode(self, message: Message) -> bytes:
+        """The bytes of a response message. Raises an error for a message that has no such form."""
 
     @abstractmethod
-    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: Message | None) -> None:
-        """Send how the call ended. `response` is the answer of a unary call, to be sent only if the status is OK."""
+    async def send(self, message: bytes) -> None:
+        """Send one encoded message of a response stream."""
+
+    @abstractmethod
+    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: bytes | None) -> None:
+        """Send how the call ended. `response` is the encoded answer of a unary call that ended well."""
 
 
 class ClientWatch:

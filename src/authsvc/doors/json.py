@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status as StatusProto
 from grpc import StatusCode
@@ -37,7 +38,7 @@ class Json:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
-            matched = self._transcoder.match(scope["method"], scope["raw_path"].decode("latin-1"))
+            matched = self._transcoder.match(scope["method"], scope["raw_path"])
         except NoRoute:
             await _refuse(send, 404, StatusCode.NOT_FOUND, "Not Found")
         except MethodNotAllowed as error:
@@ -52,6 +53,7 @@ class JsonExchange(HttpExchange):
     """A call whose messages are JSON documents."""
 
     door = "json"
+    malformed = StatusCode.INVALID_ARGUMENT
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits, matched: Matched) -> None:
         super().__init__(scope, receive, send, limits)
@@ -88,18 +90,29 @@ class JsonExchange(HttpExchange):
     async def start(self, metadata: Metadata) -> None:
         """Nothing: the head leaves with the answer, whose status it tells."""
 
-    async def send(self, message: Message) -> None:
+    def encode(self, message: Message) -> bytes:
+        """The JSON of a response message."""
+        return self._matched.reply(message)
+
+    async def send(self, message: bytes) -> None:
         """Never called: methods with response streams have no route yet."""
         raise NotImplementedError
 
-    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: Message | None) -> None:
+    async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: bytes | None) -> None:
         """Send the answer or the error."""
         headers = _HEADERS + _headers_of([*initial, *trailing])
-        if status.code is StatusCode.OK and response is not None:
-            await respond(self._send, 200, headers, self._matched.reply(response))
+        if response is not None:
+            await respond(self._send, 200, headers, response)
         else:
             http_status = self._http_status or HTTP_STATUS[status.code]
-            await respond(self._send, http_status, headers, encode(status.proto()))
+            await respond(self._send, http_status, headers, _error(status))
+
+
+def _error(status: Status) -> bytes:
+    try:
+        return encode(status.proto())
+    except (json_format.Error, TypeError, ValueError):  # a detail of a type that this process does not know
+        return encode(StatusProto(code=status.code.value[0], message=status.message))
 
 
 def _headers_of(metadata: Metadata) -> Headers:

@@ -43,6 +43,10 @@ _HEADER_OVERHEAD = 32  # what a header counts beside its bytes (RFC 9113, sectio
 _T = TypeVar("_T")
 
 
+class Malformed(Exception):  # noqa: N818 - named for what the header is
+    """A header that cannot be read; the text says which."""
+
+
 def header(headers: Headers, name: bytes, default: _T = b"") -> bytes | _T:  # type: ignore[assignment]
     """The first value of a header."""
     return next((value for key, value in headers if key == name), default)
@@ -55,7 +59,7 @@ def check_size(headers: Headers, limit: int) -> None:
 
 
 def metadata_of(headers: Headers) -> list[Metadatum]:
-    """The metadata in a request's headers, in order. Raises INTERNAL for bad base64 in a `-bin` header."""
+    """The metadata in a request's headers, in order. Raises `Malformed` for bad base64 in a `-bin` header."""
     return list(_entries(headers))
 
 
@@ -75,7 +79,7 @@ def _decode_binary(key: str, value: bytes) -> bytes:
     try:
         return base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
     except binascii.Error:
-        raise StatusError(StatusCode.INTERNAL, f"{key}: not base64") from None
+        raise Malformed(f"{key}: not base64") from None
 
 
 def header_pairs(metadata: Metadata) -> list[tuple[bytes, bytes]]:
@@ -98,13 +102,13 @@ def status_trailers(status: Status, trailing: Metadata) -> list[tuple[bytes, byt
 
 
 def timeout_of(headers: Headers) -> float | None:
-    """The seconds in `grpc-timeout`; None without it. Raises INTERNAL for a malformed one, as grpcio does."""
+    """The seconds in `grpc-timeout`; None without it. Raises `Malformed`."""
     value = header(headers, b"grpc-timeout", None)
     if value is None:
         return None
     match = _TIMEOUT.fullmatch(value)
     if not match:
-        raise StatusError(StatusCode.INTERNAL, "grpc-timeout: must be one to eight digits and a unit")
+        raise Malformed("grpc-timeout: must be one to eight digits and a unit")
     return int(match[1]) * _UNITS[match[2]]
 
 

@@ -32,17 +32,33 @@ class Metadatum(NamedTuple):
 Metadata = Sequence[tuple[str, str | bytes]]
 
 DETAILS_KEY = "grpc-status-details-bin"
-_KEY = re.compile(r"(?!grpc-)[0-9a-z_.\-]+", re.ASCII)
-_TEXT = re.compile(r"[\x20-\x7e]*", re.ASCII)
+_KEY = re.compile(r"(?!grpc-|content-)[0-9a-z_.\-]+", re.ASCII)
+_TEXT = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?", re.ASCII)
+# What HTTP keeps for itself beside `content-` (RFC 9110, section 6.5.1; RFC 9113, section 8.2.2).
+_RESERVED = frozenset(
+    {"connection", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def checked(metadata: Metadata) -> Metadata:
-    """Metadata that a servicer sends. Raises `ValueError` for what HTTP cannot carry or gRPC keeps for itself."""
+    """Metadata that a servicer sends. Raises `ValueError` for what HTTP cannot carry, or HTTP or gRPC keep."""
+    metadata = tuple(metadata)
     for key, value in metadata:
         sound = isinstance(value, bytes) if key.endswith("-bin") else isinstance(value, str) and _TEXT.fullmatch(value)
-        if not _KEY.fullmatch(key) or not sound:
+        if not _KEY.fullmatch(key) or key in _RESERVED or not sound:
             raise ValueError(f"not metadata that can be sent: {key!r}")
     return metadata
+
+
+def _code(code: grpc.StatusCode | int) -> grpc.StatusCode:
+    return _CODES[code] if isinstance(code, int) else code
+
+
+def _text(details: str | None) -> str:
+    details = details or ""
+    details.encode()  # raises for what is not text
+    return details
 
 
 class Exchange(Protocol):
@@ -62,14 +78,17 @@ class Exchange(Protocol):
     async def start(self, metadata: Metadata) -> None:
         """Send the initial metadata now; otherwise it leaves with the first message or the end of the call."""
 
-    async def send(self, message: Message) -> None:
-        """Send one message of a response stream."""
+    def encode(self, message: Message) -> bytes:
+        """The bytes of a response message. Raises an error for a message that has no such form."""
+
+    async def send(self, message: bytes) -> None:
+        """Send one encoded message of a response stream."""
 
 
 class Call(grpc.aio.ServicerContext[Any, Any]):
     """The context of one call: `grpc.aio.ServicerContext`, and the caller.
 
-    `timeout` is what the client allows, in seconds. `response` is the answer of a unary method when it ends well.
+    `timeout` is what the client allows, in seconds. `response` is the encoded answer of a unary method that ended well.
     """
 
     def __init__(
@@ -79,7 +98,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         self.exchange = exchange
         self.request_id = secrets.token_hex(8)
         self.initial_metadata: list[tuple[str, str | bytes]] = [("x-request-id", self.request_id), *_NO_STORE]
-        self.response: Message | None = None
+        self.response: bytes | None = None
         self.deadline: float | None = None
         self._metadata = metadata
         self._trailing: list[tuple[str, str | bytes]] = []
@@ -139,11 +158,17 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
             return OK
         return Status(self._code, self._details)
 
+    def encode(self, message: Any) -> bytes:
+        """The bytes of a response message. Raises an error for anything but the message that the contract names."""
+        if not isinstance(message, self.method.response_class):
+            raise TypeError(f"{self.method.full_name} returned {type(message).__name__}")
+        return self.exchange.encode(message)
+
     def close(self, *, cancelled: bool = False) -> None:
         """The call is over: run the callbacks."""
         self._done, self._cancelled = True, cancelled
         for callback in self._callbacks:
-            callback(self)
+            asyncio.get_running_loop().call_soon(callback, self)  # where its errors hurt nobody
 
     # grpc.aio.ServicerContext.
 
@@ -154,8 +179,9 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
 
     async def write(self, message: Message) -> None:
         """Send one message of a response stream."""
+        encoded = self.encode(message)
         await self.send_initial_metadata(())
-        await self.exchange.send(message)
+        await self.exchange.send(encoded)
 
     async def send_initial_metadata(self, initial_metadata: Any) -> None:
         """Send the initial metadata, with these entries, unless that has been done."""
@@ -166,7 +192,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
 
     async def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
         """End the call with an error."""
-        self._abort(Status(code, details), trailing_metadata)
+        self._abort(Status(_code(code), _text(details)), trailing_metadata)
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         """End the call with a status object, as grpc_status.rpc_status makes them of a google.rpc.Status."""
@@ -174,7 +200,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         packed = [value for key, value in trailing if key == DETAILS_KEY]
         details = tuple(StatusProto.FromString(packed[0]).details) if packed else ()
         others = [entry for entry in trailing if entry[0] != DETAILS_KEY]
-        self._abort(Status(status.code, status.details, details), others)
+        self._abort(Status(_code(status.code), _text(status.details), details), others)
 
     def _abort(self, status: Status, trailing: Metadata) -> NoReturn:
         if status.code is grpc.StatusCode.OK:
@@ -197,11 +223,11 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """The code to end with when the servicer returns."""
-        self._code = code
+        self._code = _code(code)
 
     def set_details(self, details: str) -> None:
         """The message to end with when the servicer returns."""
-        self._details = details
+        self._details = _text(details)
 
     def code(self) -> Any:
         """The code set so far, or None."""

@@ -20,7 +20,7 @@ from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
 from authsvc.rpc.call import Call
 from authsvc.rpc.method import full_name
-from authsvc.rpc.status import Status, StatusError
+from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.rpc.translate import internal_error, status_of
 from authsvc.telemetry.calls import CallLog
 
@@ -71,6 +71,11 @@ class Pipeline:
             async with asyncio.timeout_at(call.deadline) as deadline:
                 await handler(call)
             return call.outcome()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return self._unexpected(call)  # nobody cancelled this call: it waited for something that was
         except StatusError as error:
             return error.status
         except AuthsvcError as error:
@@ -110,9 +115,9 @@ async def _admit_anyone(call: Call) -> None:
 
 def _unary_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
     async def respond(request: Any, call: Call) -> None:
-        call.response = await behaviour(request, call)
-        if call.response is None and not call.code():
-            raise TypeError(f"{call.method.full_name} returned no message")
+        response = await behaviour(request, call)
+        if call.outcome() is OK:
+            call.response = call.encode(response)
 
     return respond
 
