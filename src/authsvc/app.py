@@ -100,4 +100,4 @@ def _reflection(names: list[str]) -> list[tuple[ServiceDescriptor, object]]:
     """Reflection in both versions, which list themselves too."""
     v1 = v1_service()
     names = [*names, v1.full_name, V1ALPHA.full_name]
-    return [(v1, V1Servicer(names)), (V1ALPHA, aio.ReflectionServicer(names))]
+    return [(v1, V1Servicer(names, v1)), (V1ALPHA, aio.ReflectionServicer(names))]

@@ -178,5 +178,5 @@ def test_a_change_would_be_seen(
     """Were ZITADEL's descriptors different in one point, the comparison would tell what differs, and nothing else."""
     doctored = {name: FileDescriptorProto.FromString(file.SerializeToString()) for name, file in their_files.items()}
     doctor(doctored)
-    theirs = facts(doctored.values())
-    assert [name for name in OURS if theirs.get(name) != OURS[name]] == [touched]
+    before, after = facts(their_files.values()), facts(doctored.values())
+    assert [name for name in OURS if after.get(name) != before.get(name)] == [touched]

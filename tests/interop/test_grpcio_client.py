@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse, HealthListRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 from harness import Server
 from interop.support import (
     BAD_TOKEN,
@@ -131,7 +132,7 @@ def test_health_watch_sync(channel: grpc.Channel) -> None:
 async def test_health_watch_aio(address: str) -> None:
     """An asynchronous watch tells the state at once and ends with its deadline when nothing changes."""
     async with aio_channel(address) as channel:
-        watch = HealthStub(channel).Watch(HealthCheckRequest(service=SERVICE), timeout=1)
+        watch = HealthStub(channel).Watch(HealthCheckRequest(service=SERVICE), timeout=0.5)
         assert await watch.read() == HealthCheckResponse(status=SERVING)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await watch.read()
@@ -143,3 +144,22 @@ def test_health_watch_of_an_unknown_service(channel: grpc.Channel) -> None:
     watch = HealthStub(channel).Watch(HealthCheckRequest(service="nobody"), timeout=TIMEOUT)
     assert next(watch) == HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
     watch.cancel()
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_reflection(channel: grpc.Channel, version: str) -> None:
+    """Reflection answers several questions on one stream, in both versions, whose messages are the same bytes."""
+    ask = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        request_serializer=ServerReflectionRequest.SerializeToString,
+        response_deserializer=ServerReflectionResponse.FromString,
+    )
+    questions = [ServerReflectionRequest(list_services=""), ServerReflectionRequest(file_containing_symbol="nobody")]
+    listed, unknown = ask(iter(questions), timeout=TIMEOUT)
+    assert {service.name for service in listed.list_services_response.service} == {
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+        SERVICE,
+    }
+    assert unknown.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]

@@ -137,8 +137,9 @@ def test_buf_curl_with_a_bad_token(way: Way) -> None:
     """Buf shows the code, the message and the ErrorDetail of a refused call."""
     call = ["-H", f"authorization: Bearer {BAD_TOKEN}", f"{way.url}/{SERVICE}/GetMyUser"]
     done = run(tool("buf"), "curl", *way.flags, *call, check=False)
-    error = orjson.loads(done.stderr)
     assert done.returncode
+    assert done.stderr.startswith("{"), done.stderr
+    error = orjson.loads(done.stderr)
     assert (error["code"], error["message"]) == ("unauthenticated", INVALID_TOKEN)
     (detail,) = error["details"]
     assert detail["type"] == "zitadel.v1.ErrorDetail"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.json_format import MessageToJson, Parse
 from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import aio
 
@@ -16,14 +17,18 @@ V1ALPHA: ServiceDescriptor = reflection_pb2.DESCRIPTOR.services_by_name["ServerR
 
 
 class V1Servicer(aio.ReflectionServicer):  # type: ignore[misc]  # the package is untyped
-    """The packaged servicer for clients of v1: their messages have the same bytes."""
+    """The packaged servicer for clients of v1, whose messages have the same bytes."""
+
+    def __init__(self, service_names: Iterable[str], service: ServiceDescriptor) -> None:
+        super().__init__(service_names)
+        self._response_class = GetMessageClass(service.methods[0].output_type)
 
     async def ServerReflectionInfo(
         self, request_iterator: AsyncIterator[Message], context: object
-    ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
+    ) -> AsyncIterator[Message]:
         """Answer every question of a stream."""
         async for response in super().ServerReflectionInfo(_as_v1alpha(request_iterator), context):
-            yield response
+            yield self._response_class.FromString(response.SerializeToString())
 
 
 async def _as_v1alpha(requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
