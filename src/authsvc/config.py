@@ -5,19 +5,23 @@ Every setting has one name: `listen` in the file, `AUTHSVC_LISTEN` in the enviro
 
 from __future__ import annotations
 
+import re
 import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from authsvc.errors import StartupError
 
 _PREFIX = "AUTHSVC_"
 _FILE = "AUTHSVC_CONFIG"
+_HOST = re.compile(r"[^\s\[\]]+")
+_PORT = re.compile(r"[0-9]{1,5}")
+_DATABASE_URL = re.compile(r"sqlite:///([^?#]+)")
 
 
 class Address(NamedTuple):
@@ -32,11 +36,11 @@ class Address(NamedTuple):
 
 
 def _address(value: Any) -> Any:
-    if not isinstance(value, str):
+    if isinstance(value, Address):
         return value
-    host, colon, port = value.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    if not (colon and bare and port.isascii() and port.isdecimal() and int(port) < 2**16):
+    host, _, port = str(value).rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not (_HOST.fullmatch(bare) and _PORT.fullmatch(port) and int(port) < 2**16):
         raise ValueError("must be HOST:PORT, for example 127.0.0.1:8080")
     if ":" in bare and bare == host:
         raise ValueError("must have an IPv6 host in brackets, for example [::1]:8080")
@@ -44,13 +48,18 @@ def _address(value: Any) -> Any:
 
 
 def _database(value: Any) -> Any:
-    if not isinstance(value, str):
+    if isinstance(value, Path):
         return value
-    scheme = value.partition(":")[0]
-    url = urlsplit(value)
-    if scheme != "sqlite" or url.netloc or url.query or len(url.path) < 2:  # noqa: PLR2004 - a slash and a name
+    url = _DATABASE_URL.fullmatch(str(value))
+    if not url or "\0" in (path := unquote(url[1])):
         raise ValueError("must be sqlite:///relative/path or sqlite:////absolute/path")
-    return Path(unquote(url.path[1:]))
+    return Path(path)
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError("names a file that does not exist")
+    return path
 
 
 def _off(value: Any) -> Any:
@@ -71,8 +80,12 @@ class Settings(BaseModel):
     database_url: Annotated[Path, BeforeValidator(_database)] = Field(
         default=Path("var/authsvc.db"), description="the database, as sqlite:///PATH"
     )
-    tls_cert: Path | None = Field(default=None, description="PEM file with the certificate chain; turns TLS on")
-    tls_key: Path | None = Field(default=None, description="PEM file with the private key of tls_cert")
+    tls_cert: Annotated[Path, AfterValidator(_file)] | None = Field(
+        default=None, description="PEM file with the certificate chain; turns TLS on"
+    )
+    tls_key: Annotated[Path, AfterValidator(_file)] | None = Field(
+        default=None, description="PEM file with the private key of tls_cert"
+    )
     http: Literal["zttp", "httptools"] = Field(
         default="zttp", description="HTTP engine; httptools speaks HTTP/1.1 only: no native gRPC on the one address"
     )
@@ -109,11 +122,8 @@ class Settings(BaseModel):
 
 def _check_pair(cert: Path, key: Path) -> None:
     """Raise `ValueError` if TLS cannot be served with these files."""
-    for name, path in (("tls_cert", cert), ("tls_key", key)):
-        if not path.is_file():
-            raise ValueError(f"{name} names a file that does not exist")
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")  # not to be asked for one
     except OSError as error:  # ssl.SSLError is one
         raise ValueError(f"tls_cert and tls_key cannot be used: {getattr(error, 'reason', None) or error}") from None
 
@@ -146,10 +156,11 @@ def _settings(values: dict[str, Any], sources: dict[str, str]) -> Settings:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
         message = first["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
-        raise StartupError(f"{sources[name]}: {message}" if name else message) from None
+        # A contradiction has no place of its own, but names the settings between which it is.
+        names = first["loc"][:1] or [name for name in sources if name in message.split()]
+        raise StartupError(f"{', '.join(sources[str(name)] for name in names)}: {message}") from None
 
 
 def _env_name(name: str) -> str:

@@ -19,15 +19,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status: 0, 1 for a failure that is told in a sentence, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     try:
-        given = {name: value for name, value in vars(options).items() if name in config.Settings.model_fields and value}
+        flags = {name: value for name, value in vars(options).items() if name in config.Settings.model_fields}
+        given = {name: value for name, value in flags.items() if value is not None}
         settings = config.load(given, os.environ, options.config)
         status: int = options.run(settings, options)
+        sys.stdout.flush()
     except (StartupError, Refused) as error:
         return _fail(str(error))
     except Unavailable as error:
         return _fail(f"the database does not answer: {error.__cause__}")
+    except UnicodeError:
+        return _fail("arguments and input must be UTF-8 text")
     except BrokenPipeError:
-        return 1  # whoever read our output has left
+        # Whoever read our output has left; what is still to be written would fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
 
 

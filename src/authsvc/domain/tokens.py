@@ -10,8 +10,10 @@ TOKEN_BYTES = 32
 
 
 def new_token() -> str:
-    """A new token: 43 characters of the URL-safe base64 alphabet."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
+    """A new token: 43 characters of the URL-safe base64 alphabet, the first no dash, which commands take for a flag."""
+    while (token := secrets.token_urlsafe(TOKEN_BYTES)).startswith("-"):
+        pass
+    return token
 
 
 def token_hash(token: str) -> bytes:

@@ -19,6 +19,7 @@ from authsvc.rpc.status import Status, StatusError
 
 # How long a call runs before its client is watched. Most calls end sooner, and need no second task.
 _WATCH_AFTER = 0.02
+_AHEAD = 64 * 1024  # bytes; about what the HTTP server holds too
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -40,10 +41,8 @@ class HttpExchange(ABC):
         self.peer = peer_of(scope.get("client"))
         self.headers: Headers = scope["headers"]
         self.limits = limits
-        self._receive = receive
         self._send = send
-        self._client = ClientWatch(receive)
-        self.more_body = True
+        self._incoming = Incoming(receive)
 
     async def run(self, method: Method) -> None:
         """Take the call through the pipeline and send how it ended; nothing when the client went away."""
@@ -55,7 +54,7 @@ class HttpExchange(ABC):
         except Malformed as error:
             await self.finish(Status(self.malformed, str(error)), [], [], None)
             return
-        with self._client:
+        with self._incoming:
             status = await method.run(call)
             await self.finish(status, call.initial_metadata, call.trailing_metadata(), call.response)
 
@@ -64,16 +63,14 @@ class HttpExchange(ABC):
         check_size(self.headers, self.limits.metadata)
         return metadata_of(self.headers)
 
+    @property
+    def more_body(self) -> bool:
+        """Whether more of the request body is to come."""
+        return not self._incoming.over
+
     async def chunk(self) -> bytes:
         """The next piece of the request body; `more_body` tells whether another follows."""
-        event = await self._receive()
-        if event["type"] == "http.disconnect":
-            await self._client.gone()
-        self.more_body = event.get("more_body", False)
-        if not self.more_body:
-            self._client.arm()
-        body: bytes = event.get("body", b"")
-        return body
+        return await self._incoming.chunk()
 
     @abstractmethod
     async def receive(self) -> Message | None:
@@ -96,11 +93,17 @@ class HttpExchange(ABC):
         """Send how the call ended. `response` is the encoded answer of a unary call that ended well."""
 
 
-class ClientWatch:
-    """Cancels the block it stands around when the client goes away, and lets it end quietly."""
+class Incoming:
+    """The body of a request, and the block that is cancelled, to end quietly, when the client goes away.
+
+    While nobody asks for the body, up to `_AHEAD` bytes of it are read ahead: only so is the client's leaving noticed.
+    """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
+        self._ahead = bytearray()
+        self._ended = False
+        self._news = asyncio.Event()
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Future[None] | None = None
@@ -108,6 +111,7 @@ class ClientWatch:
 
     def __enter__(self) -> None:
         self._task = asyncio.current_task()
+        self._arm()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -119,21 +123,46 @@ class ClientWatch:
         # Any cancellation beside ours, such as the server's shutdown, goes on.
         return self._gone and kind is asyncio.CancelledError and self._task is not None and not self._task.uncancel()
 
-    def arm(self) -> None:
-        """Start watching soon: the request body has been read, so `receive` has only the disconnect left to tell."""
-        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._start)
+    @property
+    def over(self) -> bool:
+        """Whether the whole body has been given out."""
+        return self._ended and not self._ahead
 
-    async def gone(self) -> None:
-        """The client has gone: cancel the block."""
-        self._gone = True
-        if self._task:
-            self._task.cancel()
-        await asyncio.sleep(0)  # where the cancellation arrives when the block itself calls this
+    async def chunk(self) -> bytes:
+        """The next piece of the body; it may be empty only at the end."""
+        if self._timer:
+            self._timer.cancel()
+        while not self._ahead and not self._ended:
+            if self._watcher:
+                self._news.clear()
+                await self._news.wait()
+            else:
+                await self._take()
+        if not self._watcher:
+            self._arm()
+        chunk = bytes(self._ahead)
+        self._ahead.clear()
+        return chunk
+
+    async def _take(self) -> None:
+        event = await self._receive()
+        if event["type"] == "http.disconnect":
+            self._gone = True
+            if self._task:
+                self._task.cancel()
+            await asyncio.sleep(0)  # where the cancellation arrives when the block itself calls this
+        else:
+            self._ahead += event.get("body", b"")
+            self._ended = not event.get("more_body", False)
+
+    def _arm(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._start)
 
     def _start(self) -> None:
         self._watcher = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        await self.gone()
+        while not self._gone and len(self._ahead) < _AHEAD:
+            await self._take()
+            self._news.set()
+        self._watcher = None

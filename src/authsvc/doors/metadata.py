@@ -43,7 +43,7 @@ _HEADER_OVERHEAD = 32  # what a header counts beside its bytes (RFC 9113, sectio
 _T = TypeVar("_T")
 
 
-class Malformed(Exception):  # noqa: N818 - named for what the header is
+class Malformed(Exception):
     """A header that cannot be read; the text says which."""
 
 

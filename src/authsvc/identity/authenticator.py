@@ -41,7 +41,7 @@ class Authenticator:
             PermissionDenied: the organization named does not exist.
         """
         token = bearer_token(authorization)
-        org_id = (parse_id(org_ids[0]) or _NO_ORG) if org_ids else None
+        org_id = (parse_id(org_ids[0]) or _NO_ORG) if any(org_ids) else None
         record = await self._tokens.token(token_hash(token), org_id)
         if record is None:
             raise unusable_token()

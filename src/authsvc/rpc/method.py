@@ -92,6 +92,8 @@ def _needs_caller(descriptor: MethodDescriptor, public: frozenset[str]) -> bool:
         return True
     if declared_public and not permission:
         return False
+    if declared_public:
+        raise StartupError(f"{name}: it is public, yet declares the permission {permission!r}")
     if permission:
         raise StartupError(f"{name}: the permission {permission!r} is not one this server can check")
     raise StartupError(f"{name}: no permission is declared; set zitadel.v1.auth_option or make the method public")

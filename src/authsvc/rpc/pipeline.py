@@ -76,9 +76,7 @@ class Pipeline:
             if task is None or task.cancelling():
                 raise
             return self._unexpected(call)  # nobody cancelled this call: it waited for something that was
-        except StatusError as error:
-            return error.status
-        except AuthsvcError as error:
+        except (StatusError, AuthsvcError) as error:
             return _expected(error, call)
         except TimeoutError:
             return _TOO_LATE if deadline.expired() else self._unexpected(call)
@@ -134,7 +132,9 @@ def _stream_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[N
     return respond
 
 
-def _expected(error: AuthsvcError, call: Call) -> Status:
+def _expected(error: StatusError | AuthsvcError, call: Call) -> Status:
+    if isinstance(error, StatusError):
+        return error.status
     if isinstance(error, Unauthenticated):
         call.add_trailing_metadata("www-authenticate", challenge(error))
     return status_of(error, call.languages())

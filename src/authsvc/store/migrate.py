@@ -7,30 +7,48 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from authsvc.errors import StartupError
+from authsvc.store.revision import too_new
+from authsvc.store.schema import REVISION
 
 
 def migrate(path: Path) -> tuple[str | None, str]:
     """Bring the SQLite database at `path` to the newest revision; the revisions before (None: empty) and after.
 
     The whole step is one transaction: it happens, or nothing does. Two that run at once wait for each other.
+
+    Raises:
+        StartupError: the file cannot be made or is no database, or its revision is newer; the sentence says which.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    engine = _engine(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _engine(path).begin() as connection:
+            return _upgrade(connection)
+    except OSError as error:
+        raise StartupError(f"the folder {path.parent} cannot be made: {error.strerror}") from None
+    except DBAPIError as error:
+        raise StartupError(f"the database {path} cannot be migrated: {error.orig}") from None
+
+
+def _upgrade(connection: Connection) -> tuple[str | None, str]:
+    before = _revision(connection)
+    if before is not None and before > REVISION:
+        raise too_new(before)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with engine.begin() as connection:
-        before = _revision(connection)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        after = _revision(connection)
-    engine.dispose()
-    return before, str(after)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return before, str(_revision(connection))
 
 
 def _engine(path: Path) -> Engine:
     """An engine whose transactions hold DDL too: the driver by itself begins one only before a change of rows."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, connect_args={"isolation_level": None}, poolclass=NullPool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authsvc.errors import StartupError
+from authsvc.errors import StartupError, Unavailable
 from authsvc.store.executor import Executor
 from authsvc.store.revision import check_revision
 from authsvc.store.sqlite import SqliteExecutor
@@ -18,6 +18,9 @@ async def open_store(path: Path) -> Executor:
     """
     if not path.is_file():  # noqa: ASYNC240 - before anything else runs
         raise StartupError(f"the database {path} does not exist; run `authsvc migrate`")
-    executor = SqliteExecutor(path)
-    await check_revision(executor)
+    try:
+        executor = SqliteExecutor(path)
+        await check_revision(executor)
+    except Unavailable as error:
+        raise StartupError(f"the database {path} cannot be read: {error.__cause__}") from None
     return executor

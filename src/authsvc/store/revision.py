@@ -16,11 +16,16 @@ async def check_revision(executor: Executor) -> None:
     Raises:
         StartupError: it has another, or none; the sentence names both revisions.
     """
-    if await executor.fetch_one(_TABLE) is None:
+    row = await executor.fetch_one(_VERSION) if await executor.fetch_one(_TABLE) else None
+    if row is None:
         raise StartupError("the database has no schema yet; run `authsvc migrate`")
-    row = await executor.fetch_one(_VERSION)
-    found = row[0] if row else "none"
+    found = row[0]
     if found < REVISION:
         raise StartupError(f"the database is at revision {found}, this version needs {REVISION}; run `authsvc migrate`")
     if found > REVISION:
-        raise StartupError(f"the database is at revision {found}, newer than this version knows ({REVISION})")
+        raise too_new(found)
+
+
+def too_new(found: str) -> StartupError:
+    """What to tell of a database that a later version of this code has migrated."""
+    return StartupError(f"the database is at revision {found}, newer than this version knows ({REVISION})")

@@ -41,8 +41,9 @@ class SqliteExecutor:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._dialect = dialect(paramstyle="qmark")
-        self._reader = connect(path)
-        self._reader.execute("PRAGMA query_only = ON")
+        with _answering():
+            self._reader = connect(path)
+            self._reader.execute("PRAGMA query_only = ON")
         self._writer: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._turn = asyncio.Lock()
@@ -68,12 +69,12 @@ class SqliteExecutor:
             if self._writer is None:
                 self._writer = await self._on_thread(partial(connect, self._path))
             run = self._writer.execute
-            await self._on_thread(partial(run, "BEGIN IMMEDIATE"))
             try:
+                await self._on_thread(partial(run, "BEGIN IMMEDIATE"))
                 yield SqliteTransaction(self._writer, self._on_thread)
                 await self._on_thread(partial(run, "COMMIT"))
             except BaseException:
-                with suppress(Unavailable):  # a failed COMMIT may have ended the transaction already
+                with suppress(Unavailable):  # there is none if it never began, or a failed COMMIT has ended it
                     await asyncio.shield(self._on_thread(partial(run, "ROLLBACK")))
                 raise
 
@@ -117,8 +118,10 @@ class SqliteTransaction:
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """Failures of the database, such as a full disk or a lock held too long, become `Unavailable`."""
+    """Failures of the database become `Unavailable`: a full disk, a lock held too long; our own mistakes do not."""
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.DatabaseError as error:
         raise Unavailable("Errors.Store.Unavailable", "AUTHSVC-DB001") from error

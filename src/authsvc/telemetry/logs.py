@@ -6,6 +6,7 @@ or body ever is.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Any
@@ -41,4 +42,7 @@ def configure(level: str) -> None:
 
 
 def _dumps(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:  # half a character, or a number beyond 64 bits
+        return json.dumps(event, default=str)

@@ -1,0 +1,143 @@
+"""Deadlines: what the client allows, what the server allows without one, and what the handler notices."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from doors.peers import DOORS, STREAM_DOORS, call, h2_peer, http1, json_reply, json_request, web_reply, web_request
+from doors.stage import Line, Sleeper, eventually, playing
+
+AFTER = 0.1  # seconds in which the handler of an expired call must have been stopped
+EXPIRED = (4, "deadline exceeded")
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_sleeping_handler_is_cancelled_at_the_deadline(door: str, logs: list[Any]) -> None:
+    """Within 100 ms of the deadline the handler is cancelled, its `finally` has run, and the client knows."""
+    sleeper = Sleeper()
+    async with playing(Say=sleeper.unary) as stage:
+        started = asyncio.get_running_loop().time()
+        reply = await call(stage, door, metadata=[("grpc-timeout", "50m")])
+    assert (reply.code, reply.message.lower()) == EXPIRED
+    assert reply.http_status == (504 if door == "json" else 200)
+    await sleeper.ended.wait()
+    assert sleeper.how == "cancelled"
+    assert 0.04 < sleeper.at - started < 0.05 + AFTER
+    # C-core has a timer of its own, which may come first and cancel the call.
+    codes = {"DEADLINE_EXCEEDED", "CANCELLED"} if door == "grpcio" else {"DEADLINE_EXCEEDED"}
+    await eventually(lambda: bool(logs))
+    assert [entry["log_level"] for entry in logs] == ["info"]
+    assert logs[0]["code"] in codes
+
+
+@pytest.mark.parametrize("door", STREAM_DOORS)
+async def test_a_stream_ends_at_the_deadline(door: str) -> None:
+    """Messages sent before the deadline arrive; then the stream ends with DEADLINE_EXCEEDED."""
+    sleeper = Sleeper()
+    async with playing(Recite=sleeper.stream) as stage:
+        reply = await call(stage, door, "Recite", metadata=[("grpc-timeout", "50m")])
+    assert (reply.code, reply.message.lower()) == EXPIRED
+    assert [message.number for message in reply.messages] == [1]
+    await sleeper.ended.wait()
+    assert sleeper.how == "cancelled"
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_the_servers_own_timeout_bounds_unary_calls(door: str) -> None:
+    """A unary call without a deadline gets the server's."""
+    sleeper = Sleeper()
+    async with playing(unary_timeout=0.05, Say=sleeper.unary) as stage:
+        reply = await call(stage, door)
+    assert (reply.code, reply.message) == EXPIRED
+    assert sleeper.how == "cancelled"
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_the_clients_deadline_goes_before_the_servers_timeout(door: str) -> None:
+    """A client that allows more time than the server would gets it."""
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        await asyncio.sleep(0.06)
+        return Line(number=int(context.time_remaining()))
+
+    async with playing(unary_timeout=0.03, Say=behaviour) as stage:
+        reply = await call(stage, door, metadata=[("grpc-timeout", "100S")])
+    assert reply.code == 0
+    assert reply.messages[0].number == 99
+
+
+@pytest.mark.parametrize("door", STREAM_DOORS)
+async def test_the_servers_timeout_does_not_bound_streams(door: str) -> None:
+    """A stream without a deadline may last."""
+
+    async def behaviour(request: Any, context: Any) -> AsyncIterator[Any]:
+        assert context.time_remaining() is None
+        await asyncio.sleep(0.08)
+        yield Line(number=7)
+
+    async with playing(unary_timeout=0.03, Recite=behaviour) as stage:
+        reply = await call(stage, door, "Recite")
+    assert reply.code == 0
+    assert [message.number for message in reply.messages] == [7]
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_no_time_left_means_no_handler(door: str) -> None:
+    """A call that arrives with its time used up never reaches the servicer."""
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        raise AssertionError
+
+    async with playing(Say=behaviour) as stage:
+        for timeout in ("0S", "0n", "1n"):
+            reply = await call(stage, door, metadata=[("grpc-timeout", timeout)])
+            assert reply.code == 4
+
+
+@pytest.mark.parametrize("door", [door for door in DOORS if door != "grpcio"])
+async def test_the_deadline_also_bounds_a_request_that_never_ends(door: str) -> None:
+    """A client that does not finish its request is answered at the deadline."""
+    async with playing(unary_timeout=0.05) as stage:
+        if door == "grpc":
+            async with h2_peer(stage.port) as peer:
+                reply = await peer.call("Say", b"\0", end=False).reply()
+        elif door == "json":
+            reply = json_reply(await http1(stage.port, json_request("Say", Line(text="x" * 99))[:-5]))
+        else:
+            response = await http1(stage.port, web_request(door, "Say", [Line(text="x" * 99)])[:-5])
+            reply = web_reply(response, text=door == "web-text")
+    assert (reply.code, reply.message) == EXPIRED
+
+
+@pytest.mark.parametrize("unit", ["H", "M", "S", "m", "u", "n"])
+async def test_every_unit_of_grpc_timeout_counts(unit: str) -> None:
+    """`time_remaining` is what the header says, in each of the six units, also at eight digits."""
+    seconds = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}[unit]
+    remaining: list[float] = []
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        remaining.append(context.time_remaining())
+        return request
+
+    async with playing(Say=behaviour) as stage:
+        for door in ("grpc", "web", "json"):
+            assert (await call(stage, door, metadata=[("grpc-timeout", f"99999999{unit}")])).code == 0
+    for left in remaining:
+        assert 99999999 * seconds - 0.09 < left <= 99999999 * seconds
+
+
+async def test_a_handler_that_blocks_the_loop_is_late_but_honest() -> None:
+    """A handler that does not wait cannot be stopped: its answer is sent, not a second outcome."""
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        time.sleep(0.03)  # noqa: ASYNC251 - the mistake itself
+        return request
+
+    async with playing(Say=behaviour) as stage:
+        for door in ("grpc", "web", "json"):
+            reply = await call(stage, door, metadata=[("grpc-timeout", "10m")])
+            assert reply.code == 0

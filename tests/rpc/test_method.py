@@ -1,0 +1,140 @@
+"""Methods are built at start, and a method that cannot be served stops it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from doors.stage import FILE, NAME, PUBLIC, SERVICE, Line, Tokens, servicer, stage_methods
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor import ServiceDescriptor
+from zitadel import options_pb2
+
+from authsvc.errors import StartupError
+from authsvc.identity.authenticator import Authenticator
+from authsvc.rpc.method import service_methods
+from authsvc.rpc.pipeline import Pipeline
+from authsvc.telemetry.calls import CallLog
+
+PIPELINE = Pipeline(Authenticator(Tokens()), CallLog(), 1.0)
+
+
+def _service(permission: str | None) -> ServiceDescriptor:
+    """A service in a pool of its own whose one method declares this permission."""
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(_descriptor_proto())
+    pool.AddSerializedFile(options_pb2.DESCRIPTOR.serialized_pb)
+    file = FileDescriptorProto(name="alone.proto", package="alone", dependency=[options_pb2.DESCRIPTOR.name])
+    file.message_type.add(name="Nothing")
+    method = file.service.add(name="Alone").method.add(
+        name="Do", input_type=".alone.Nothing", output_type=".alone.Nothing"
+    )
+    if permission is not None:
+        options: Any = method.options
+        options.Extensions[options_pb2.auth_option].permission = permission
+    pool.AddSerializedFile(file.SerializeToString())
+    found: ServiceDescriptor = pool.FindServiceByName("alone.Alone")
+    return found
+
+
+def _descriptor_proto() -> bytes:
+    serialized: bytes = descriptor_pool.Default().FindFileByName("google/protobuf/descriptor.proto").serialized_pb
+    return serialized
+
+
+class Async:
+    """Serves the method."""
+
+    async def Do(self, request: Any, context: Any) -> Any:
+        """Do it."""
+
+
+class Sync:
+    """As generated code has it, or a servicer for threads."""
+
+    def Do(self, request: Any, context: Any) -> Any:
+        """Not asynchronous."""
+        raise NotImplementedError
+
+
+class Stream:
+    """A stream where one answer is asked for."""
+
+    async def Do(self, request: Any, context: Any) -> Any:
+        """Not one answer."""
+        yield request
+
+
+class Nothing:
+    """Serves no method."""
+
+
+class Constant:
+    """Has something else by that name."""
+
+    Do = 1
+
+
+NEEDS_ASYNC = "alone.Alone/Do: {} must define it as an async function"
+
+
+@pytest.mark.parametrize(
+    ("permission", "made", "public", "sentence"),
+    [
+        (None, Async, False, "alone.Alone/Do: no permission is declared; set zitadel.v1.auth_option or make the method public"),
+        ("", Async, False, "alone.Alone/Do: no permission is declared; set zitadel.v1.auth_option or make the method public"),
+        ("user.write", Async, False, "alone.Alone/Do: the permission 'user.write' is not one this server can check"),
+        ("user.write", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'user.write'"),
+        ("authenticated", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'authenticated'"),
+        ("authenticated", Sync, False, NEEDS_ASYNC.format("Sync")),
+        ("authenticated", Stream, False, NEEDS_ASYNC.format("Stream")),
+        ("authenticated", Nothing, False, NEEDS_ASYNC.format("Nothing")),
+        (None, Constant, True, NEEDS_ASYNC.format("Constant")),
+    ],
+)
+def test_a_method_that_cannot_be_served_stops_the_start(
+    permission: str | None, made: type, public: bool, sentence: str  # noqa: FBT001
+) -> None:
+    """No permission, one that nothing checks, or no coroutine: the error names the method."""
+    names = frozenset({"alone.Alone/Do"} if public else ())
+    with pytest.raises(StartupError) as caught:
+        list(service_methods(_service(permission), made(), PIPELINE, public=names))
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("permission", "public", "needs_caller"),
+    [("authenticated", (), True), (None, ("alone.Alone/Do",), False), (None, ("alone.Alone/*",), False)],
+)
+def test_only_public_methods_need_no_caller(permission: str | None, public: tuple[str, ...], needs_caller: bool) -> None:  # noqa: FBT001
+    """A method is public by its full name or by that of its service, and by nothing else."""
+    (method,) = service_methods(_service(permission), Async(), PIPELINE, public=frozenset(public))
+    assert method.needs_caller is needs_caller
+
+
+def test_methods_are_described() -> None:
+    """A method knows its names, its classes and which sides stream."""
+    methods = stage_methods()
+    assert list(methods) == [f"/{NAME}/{name}" for name in ("Say", "Whisper", "Recite", "Collect", "Talk")]
+    kinds = {name.rpartition("/")[2]: (method.client_streaming, method.server_streaming) for name, method in methods.items()}
+    assert kinds == {
+        "Say": (False, False),
+        "Whisper": (False, False),
+        "Recite": (False, True),
+        "Collect": (True, False),
+        "Talk": (True, True),
+    }
+    assert {method.request_class for method in methods.values()} == {Line}
+    assert {method.response_class for method in methods.values()} == {Line}
+
+
+def test_a_writing_coroutine_may_serve_a_response_stream() -> None:
+    """A response stream is an async generator, or a coroutine that writes."""
+
+    async def writes(request: Any, context: Any) -> None:
+        await context.write(request)
+
+    assert len(list(service_methods(SERVICE, servicer(Recite=writes), PIPELINE, public=PUBLIC))) == len(
+        FILE.services_by_name["Stage"].methods
+    )

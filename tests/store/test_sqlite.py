@@ -1,0 +1,346 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from authsvc.errors import Unavailable
+from authsvc.store import sqlite
+from authsvc.store.executor import Prepared, Transaction
+from authsvc.store.sqlite import SqliteExecutor, connect
+
+COUNT = Prepared("SELECT count(*) FROM t", (), {})
+VALUES = Prepared("SELECT v FROM t ORDER BY v", (), {})
+INSERT = Prepared("INSERT INTO t VALUES (?)", ("v",), {})
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A database with the table `t` of distinct numbers, and one that refers to it."""
+    path = tmp_path / "test.db"
+    connection = connect(path)
+    connection.execute("CREATE TABLE t (v INTEGER PRIMARY KEY)")
+    connection.execute("CREATE TABLE u (v INTEGER REFERENCES t (v))")
+    connection.close()
+    return path
+
+
+@pytest.fixture
+async def executor(file: Path) -> AsyncIterator[SqliteExecutor]:
+    executor = SqliteExecutor(file)
+    yield executor
+    await executor.close()
+
+
+async def _values(executor: SqliteExecutor) -> list[int]:
+    return [value for (value,) in await executor.fetch_all(VALUES)]
+
+
+async def _insert(executor: SqliteExecutor, *values: int) -> None:
+    async with executor.transaction() as tx:
+        for value in values:
+            await tx.execute(INSERT, v=value)
+
+
+async def test_pragmas(executor: SqliteExecutor) -> None:
+    """Both connections use WAL, full synchronisation, foreign keys; the reader cannot write."""
+    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    async with executor.transaction() as tx:
+        for name, value in expected.items():
+            pragma = Prepared(f"PRAGMA {name}", (), {})
+            assert await tx.fetch_one(pragma) == (value,)
+            assert await executor.fetch_one(pragma) == (value,)
+    with pytest.raises(Unavailable):
+        await executor.fetch_all(INSERT, v=1)
+
+
+async def test_foreign_keys_are_enforced(executor: SqliteExecutor) -> None:
+    """A row that refers to none is refused as the mistake of ours that it is."""
+    with pytest.raises(sqlite3.IntegrityError):
+        async with executor.transaction() as tx:
+            await tx.execute(Prepared("INSERT INTO u VALUES (99)", (), {}))
+    await _insert(executor, 1)
+
+
+async def test_answers(executor: SqliteExecutor) -> None:
+    """`fetch_one` gives the first row or None, `fetch_all` all, `execute` the number of rows changed."""
+    assert await executor.fetch_one(VALUES) is None
+    async with executor.transaction() as tx:
+        assert await tx.fetch_one(VALUES) is None
+        assert await tx.execute(INSERT, v=2) == 1
+        assert await tx.execute(INSERT, v=1) == 1
+        assert await tx.fetch_one(VALUES) == (1,)
+        assert list(await tx.fetch_all(VALUES)) == [(1,), (2,)]
+        assert await tx.execute(Prepared("UPDATE t SET v = v + 10", (), {})) == 2
+        assert await tx.execute(Prepared("DELETE FROM t WHERE v > 99", (), {})) == 0
+    assert await executor.fetch_one(VALUES) == (11,)
+
+
+async def test_readers_see_committed_data_only(executor: SqliteExecutor) -> None:
+    """What a transaction has written is seen by itself at once, and by others only when it is committed."""
+    async with executor.transaction() as tx:
+        await tx.execute(INSERT, v=1)
+        assert await tx.fetch_one(COUNT) == (1,)
+        assert await executor.fetch_one(COUNT) == (0,)
+    assert await executor.fetch_one(COUNT) == (1,)
+
+
+async def test_transactions_take_turns(executor: SqliteExecutor) -> None:
+    """Of two transactions the second begins when the first has ended."""
+    events: list[str] = []
+
+    async def write(name: str) -> None:
+        async with executor.transaction() as tx:
+            events.append(f"{name} begins")
+            await tx.execute(INSERT, v=len(events))
+            await asyncio.sleep(0.02)
+            events.append(f"{name} ends")
+
+    await asyncio.gather(write("a"), write("b"))
+    assert events == ["a begins", "a ends", "b begins", "b ends"]
+
+
+async def test_sixteen_writers_lose_nothing(executor: SqliteExecutor) -> None:
+    """Sixteen writers that read a counter and write it again lose no step, while readers never see it go back."""
+    await _insert(executor, 0)
+    seen: list[int] = []
+
+    async def step() -> None:
+        for _ in range(10):
+            async with executor.transaction() as tx:
+                row = await tx.fetch_one(VALUES)
+                assert row is not None
+                await asyncio.sleep(0)
+                await tx.execute(Prepared("UPDATE t SET v = ?", ("v",), {}), v=row[0] + 1)
+            seen.extend(await _values(executor))
+
+    await asyncio.gather(*(step() for _ in range(16)))
+    assert await _values(executor) == [160]
+    assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
+async def test_an_exception_rolls_back(executor: SqliteExecutor, error: type[BaseException]) -> None:
+    """Any exception ends the transaction without a trace and goes on; the next transaction works."""
+    with pytest.raises(error):
+        async with executor.transaction() as tx:
+            await tx.execute(INSERT, v=1)
+            raise error
+    await _insert(executor, 2)
+    assert await _values(executor) == [2]
+
+
+async def test_a_failed_statement_rolls_back(executor: SqliteExecutor) -> None:
+    """A statement that breaks a rule of the schema undoes those before it, and is no failure of the database."""
+    with pytest.raises(sqlite3.IntegrityError):
+        await _insert(executor, 1, 2, 1)
+    assert await _values(executor) == []
+
+
+async def test_a_failed_statement_may_be_survived(executor: SqliteExecutor) -> None:
+    """A transaction that deals with the failure of a statement goes on."""
+    async with executor.transaction() as tx:
+        await tx.execute(INSERT, v=1)
+        with suppress(sqlite3.IntegrityError):
+            await tx.execute(INSERT, v=1)
+        await tx.execute(INSERT, v=2)
+    assert await _values(executor) == [1, 2]
+
+
+@pytest.mark.parametrize("delay", [0, 0.0005, 0.002, 0.005, 0.01])
+async def test_a_cancelled_writer_leaves_nothing(executor: SqliteExecutor, delay: float) -> None:
+    """Wherever a cancellation meets a transaction, it happens wholly or not at all, and the next one works."""
+
+    async def write() -> None:
+        await _insert(executor, *range(100, 150))
+
+    for _ in range(5):
+        task = asyncio.ensure_future(write())
+        await asyncio.sleep(delay)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        assert len(await _values(executor)) in {0, 50}
+        async with executor.transaction() as tx:
+            await tx.execute(Prepared("DELETE FROM t", (), {}))
+
+
+async def test_cancelled_while_it_begins(executor: SqliteExecutor, file: Path) -> None:
+    """A writer that is cancelled while it waits for another process leaves no transaction behind it."""
+    other = connect(file)
+    other.execute("BEGIN IMMEDIATE")
+    task = asyncio.ensure_future(_insert(executor, 1))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    threading.Timer(0.1, other.rollback).start()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await _insert(executor, 2)
+    assert await _values(executor) == [2]
+    other.close()
+
+
+async def test_cancelled_while_it_waits_for_its_turn(executor: SqliteExecutor) -> None:
+    """A writer that is cancelled before its turn takes no turn."""
+    async with executor.transaction() as tx:
+        waiting = asyncio.ensure_future(_insert(executor, 1))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        await tx.execute(INSERT, v=2)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await _insert(executor, 3)
+    assert await _values(executor) == [2, 3]
+
+
+async def test_writes_do_not_hold_up_the_loop(executor: SqliteExecutor, file: Path) -> None:
+    """While a writer waits for another process, reads are answered."""
+    await _insert(executor, 1)
+    other = connect(file)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("INSERT INTO t VALUES (7)")
+    writing = asyncio.ensure_future(_insert(executor, 2))
+    await asyncio.sleep(0.02)
+    for _ in range(20):
+        assert await _values(executor) == [1]
+    assert not writing.done()
+    other.execute("COMMIT")
+    await writing
+    assert await _values(executor) == [1, 2, 7]
+    other.close()
+
+
+async def test_a_lock_held_too_long(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer gives up on a lock after the busy timeout, as Unavailable, and may try again later."""
+    monkeypatch.setattr(sqlite, "_BUSY_TIMEOUT", 0.05)
+    executor = SqliteExecutor(file)
+    other = connect(file)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(2):
+        with pytest.raises(Unavailable) as caught:
+            await _insert(executor, 1)
+        assert "locked" in str(caught.value.__cause__)
+    other.execute("ROLLBACK")
+    await _insert(executor, 2)
+    assert await _values(executor) == [2]
+    await executor.close()
+    other.close()
+
+
+_WRITER = """
+import asyncio, sys
+from pathlib import Path
+from authsvc.store.executor import Prepared
+from authsvc.store.sqlite import SqliteExecutor
+
+async def main(path, first):
+    executor = SqliteExecutor(path)
+    for value in range(first, first + 40):
+        async with executor.transaction() as tx:
+            await tx.execute(Prepared("INSERT INTO t VALUES (?)", ("v",), {}), v=value)
+            await asyncio.sleep(0.001)
+    await executor.close()
+
+asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+"""
+
+
+async def test_two_processes_write(executor: SqliteExecutor, file: Path) -> None:
+    """Writers of several processes wait for each other, and no lock ever reaches the caller."""
+    command = [sys.executable, "-c", _WRITER, str(file)]
+    others = [subprocess.Popen([*command, str(first)], stderr=subprocess.PIPE, text=True) for first in (1_000, 2_000)]
+    mine = 0
+    while any(other.poll() is None for other in others):
+        mine += 1
+        await _insert(executor, mine)
+        await asyncio.sleep(0.002)
+    for other in others:
+        assert other.communicate()[1] == ""
+        assert other.returncode == 0
+    assert len(await _values(executor)) == mine + 80
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM missing", "SELECT v FROM", "SELECT missing FROM t"])
+async def test_a_read_that_fails(executor: SqliteExecutor, sql: str) -> None:
+    """A failing read is Unavailable with its cause, and the next read works."""
+    with pytest.raises(Unavailable) as caught:
+        await executor.fetch_all(Prepared(sql, (), {}))
+    assert (caught.value.key, caught.value.id) == ("Errors.Store.Unavailable", "AUTHSVC-DB001")
+    assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+    assert await _values(executor) == []
+
+
+async def test_a_damaged_file(file: Path) -> None:
+    """A file that is damaged while it is open makes reads Unavailable, not failures that nobody foresaw."""
+    executor = SqliteExecutor(file)
+    await _insert(executor, 1)
+    await executor.close()
+    executor = SqliteExecutor(file)
+    data = bytearray(file.read_bytes())
+    data[100:] = b"\xff" * (len(data) - 100)
+    file.write_bytes(data)
+    with pytest.raises(Unavailable):
+        await executor.fetch_all(VALUES)
+    await executor.close()
+
+
+async def test_not_a_database(tmp_path: Path) -> None:
+    """Opening a file that is no database, or cannot be one, is Unavailable."""
+    text = tmp_path / "text"
+    text.write_text("Not a database at all. " * 100)
+    for path in (text, tmp_path, tmp_path / "no" / "such" / "folder"):
+        with pytest.raises(Unavailable):
+            SqliteExecutor(path)
+
+
+async def test_a_mistake_of_ours_is_no_outage(executor: SqliteExecutor) -> None:
+    """A wrong number of parameters is not told as an outage."""
+    with pytest.raises(sqlite3.ProgrammingError):
+        await executor.fetch_all(Prepared("SELECT ?", (), {}))
+
+
+async def test_parameters_are_values(executor: SqliteExecutor) -> None:
+    """A parameter is a value, whatever it looks like."""
+    echo = Prepared("SELECT ?", ("v",), {})
+    for value in ("'; DROP TABLE t; --", "?", "", "\0", "\u00e9\U0001f992", 2**63 - 1, -1, None, b"\xff"):
+        assert await executor.fetch_one(echo, v=value) == (value,)
+    assert await _values(executor) == []
+
+
+async def test_a_closed_executor_has_folded_its_log(file: Path) -> None:
+    """Closing folds the write-ahead log into the file, so that the file alone can be copied."""
+    executor = SqliteExecutor(file)
+    await _insert(executor, 1, 2)
+    await executor.close()
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+async def test_closing_waits_for_the_writer(file: Path) -> None:
+    """Closing waits until the transaction in hand has ended."""
+    executor = SqliteExecutor(file)
+
+    async def write(tx_began: asyncio.Event) -> None:
+        async with executor.transaction() as tx:
+            tx_began.set()
+            await asyncio.sleep(0.02)
+            await _two(tx)
+
+    async def _two(tx: Transaction) -> None:
+        await tx.execute(INSERT, v=1)
+        await tx.execute(INSERT, v=2)
+
+    began = asyncio.Event()
+    writing = asyncio.ensure_future(write(began))
+    await began.wait()
+    await executor.close()
+    await writing
+    again = SqliteExecutor(file)
+    assert await _values(again) == [1, 2]
+    await again.close()

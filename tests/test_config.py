@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from authsvc.config import Address, Settings, load
+from authsvc.errors import StartupError
+
+ADDRESS = "must be HOST:PORT, for example 127.0.0.1:8080"
+BRACKETS = "must have an IPv6 host in brackets, for example [::1]:8080"
+DATABASE = "must be sqlite:///relative/path or sqlite:////absolute/path"
+BOOLEAN = "input should be a valid boolean, unable to interpret input"
+INTEGER = "input should be a valid integer, unable to parse string as an integer"
+NUMBER = "input should be a valid number, unable to parse string as a number"
+NO_FILE = "names a file that does not exist"
+
+Load = Callable[[str, str], Settings]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A certificate and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    leaf = trustme.CA().issue_cert("localhost")
+    leaf.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    leaf.private_key_pem.write_to_path(folder / "key.pem")
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
+def _toml(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "authsvc.toml"
+    file.write_text(text)
+    return file
+
+
+def _refusal(
+    flags: dict[str, str] | None = None, environment: dict[str, str] | None = None, file: Path | None = None
+) -> str:
+    with pytest.raises(StartupError) as caught:
+        load(flags or {}, environment or {}, file)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    return str(caught.value)
+
+
+def test_defaults() -> None:
+    """Without any source every setting has the value that the contract of the command line promises."""
+    assert load({}, {}).model_dump() == {
+        "listen": ("127.0.0.1", 8080),
+        "grpc_listen": ("127.0.0.1", 50051),
+        "database_url": Path("var/authsvc.db"),
+        "tls_cert": None,
+        "tls_key": None,
+        "http": "zttp",
+        "reflection": True,
+        "call_timeout": 10.0,
+        "max_message_bytes": 262_144,
+        "max_metadata_bytes": 16_384,
+        "drain_delay": 0.0,
+        "drain_timeout": 20.0,
+        "log_level": "info",
+    }
+
+
+GOOD: list[tuple[str, str, object, object]] = [
+    ("listen", "0.0.0.0:0", '"0.0.0.0:0"', Address("0.0.0.0", 0)),
+    ("listen", "localhost:65535", '"localhost:65535"', Address("localhost", 65_535)),
+    ("listen", "[::1]:8080", '"[::1]:8080"', Address("::1", 8080)),
+    ("listen", "[::]:0", '"[::]:0"', Address("::", 0)),
+    ("listen", "[fe80::1%eth0]:1", '"[fe80::1%eth0]:1"', Address("fe80::1%eth0", 1)),
+    ("grpc_listen", "off", '"off"', None),
+    ("grpc_listen", "a.example:1", '"a.example:1"', Address("a.example", 1)),
+    ("database_url", "sqlite:///var/x.db", '"sqlite:///var/x.db"', Path("var/x.db")),
+    ("database_url", "sqlite:////var/x.db", '"sqlite:////var/x.db"', Path("/var/x.db")),
+    ("database_url", "sqlite:///a%20b%3F%23.db", '"sqlite:///a%20b%3F%23.db"', Path("a b?#.db")),
+    ("http", "httptools", '"httptools"', "httptools"),
+    ("reflection", "false", "false", False),
+    ("reflection", "0", '"no"', False),
+    ("call_timeout", "0.5", "0.5", 0.5),
+    ("call_timeout", "3600", "3600", 3600.0),
+    ("max_message_bytes", "1024", "1024", 1024),
+    ("max_message_bytes", "67108864", "67108864", 2**26),
+    ("max_metadata_bytes", "65536", "65536", 2**16),
+    ("drain_delay", "0", "0", 0.0),
+    ("drain_timeout", "0.1", "0.1", 0.1),
+    ("log_level", "debug", '"debug"', "debug"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "literal", "expected"), GOOD)
+def test_every_source_means_the_same(tmp_path: Path, name: str, text: str, literal: str, expected: object) -> None:
+    """A setting has the same meaning in the file, in the environment and on the command line."""
+    file = _toml(tmp_path, f"{name} = {literal}\n")
+    variable = f"AUTHSVC_{name.upper()}"
+    for settings in (load({name: text}, {}), load({}, {variable: text}), load({}, {}, file)):
+        assert getattr(settings, name) == expected
+    assert load({}, {"AUTHSVC_CONFIG": str(file)}) == load({}, {}, file)
+
+
+def test_the_later_source_wins(tmp_path: Path) -> None:
+    """Flags win over the environment, which wins over the file, setting by setting."""
+    file = _toml(tmp_path, 'http = "httptools"\nlog_level = "error"\ndrain_delay = 1\n')
+    environment = {"AUTHSVC_LOG_LEVEL": "warning", "AUTHSVC_DRAIN_DELAY": "2", "PATH": "/bin", "AUTHSVC": "x"}
+    settings = load({"drain_delay": "3"}, environment, file)
+    assert (settings.http, settings.log_level, settings.drain_delay) == ("httptools", "warning", 3.0)
+
+
+def test_the_flag_for_the_file_wins(tmp_path: Path) -> None:
+    """The file given on the command line is read instead of the one in the environment; an empty name is none."""
+    file = _toml(tmp_path, "drain_delay = 7\n")
+    missing = str(tmp_path / "missing.toml")
+    assert load({}, {"AUTHSVC_CONFIG": missing}, file).drain_delay == 7.0
+    assert load({}, {"AUTHSVC_CONFIG": ""}).drain_delay == 0.0
+    assert _refusal(environment={"AUTHSVC_CONFIG": missing}) == f"{missing}: No such file or directory"
+
+
+BAD: list[tuple[str, str, str]] = [
+    ("listen", "", ADDRESS),
+    ("listen", "8080", ADDRESS),
+    ("listen", ":8080", ADDRESS),
+    ("listen", "localhost", ADDRESS),
+    ("listen", "localhost:", ADDRESS),
+    ("listen", "localhost:http", ADDRESS),
+    ("listen", "localhost:-1", ADDRESS),
+    ("listen", "localhost:+1", ADDRESS),
+    ("listen", "localhost:65536", ADDRESS),
+    ("listen", "localhost:" + "9" * 5_000, ADDRESS),
+    ("listen", "localhost:80 ", ADDRESS),
+    ("listen", "localhost: 80", ADDRESS),
+    ("listen", "local host:80", ADDRESS),
+    ("listen", "localhost:\u0668\u0660", ADDRESS),
+    ("listen", "[]:80", ADDRESS),
+    ("listen", "[::1:80", ADDRESS),
+    ("listen", "::1]:80", ADDRESS),
+    ("listen", "[[::1]]:80", ADDRESS),
+    ("listen", "[::1]", ADDRESS),
+    ("listen", "::1:80", BRACKETS),
+    ("listen", "http://localhost:80", BRACKETS),
+    ("listen", "off", ADDRESS),
+    ("grpc_listen", "", ADDRESS),
+    ("grpc_listen", "OFF", ADDRESS),
+    ("grpc_listen", "::1:80", BRACKETS),
+    ("database_url", "", DATABASE),
+    ("database_url", "var/authsvc.db", DATABASE),
+    ("database_url", "sqlite:", DATABASE),
+    ("database_url", "sqlite:///", DATABASE),
+    ("database_url", "sqlite://var/authsvc.db", DATABASE),
+    ("database_url", "sqlite://host/authsvc.db", DATABASE),
+    ("database_url", "sqlite:///a.db?mode=ro", DATABASE),
+    ("database_url", "sqlite:///a.db#b", DATABASE),
+    ("database_url", "sqlite:///a%00b", DATABASE),
+    ("database_url", "postgresql://localhost/x", DATABASE),
+    ("database_url", "SQLITE:///a.db", DATABASE),
+    ("tls_cert", "/nowhere/cert.pem", NO_FILE),
+    ("tls_cert", "", NO_FILE),
+    ("tls_key", "/nowhere/key.pem", NO_FILE),
+    ("http", "h2", "input should be 'zttp' or 'httptools'"),
+    ("http", "", "input should be 'zttp' or 'httptools'"),
+    ("reflection", "perhaps", BOOLEAN),
+    ("reflection", "", BOOLEAN),
+    ("call_timeout", "0", "input should be greater than 0"),
+    ("call_timeout", "-1", "input should be greater than 0"),
+    ("call_timeout", "nan", "input should be greater than 0"),
+    ("call_timeout", "inf", "input should be less than or equal to 3600"),
+    ("call_timeout", "3601", "input should be less than or equal to 3600"),
+    ("call_timeout", "10s", NUMBER),
+    ("max_message_bytes", "1023", "input should be greater than or equal to 1024"),
+    ("max_message_bytes", "67108865", "input should be less than or equal to 67108864"),
+    ("max_message_bytes", "1e6", INTEGER),
+    ("max_message_bytes", "256k", INTEGER),
+    ("max_metadata_bytes", "1023", "input should be greater than or equal to 1024"),
+    ("max_metadata_bytes", "65537", "input should be less than or equal to 65536"),
+    ("drain_delay", "-0.1", "input should be greater than or equal to 0"),
+    ("drain_delay", "3601", "input should be less than or equal to 3600"),
+    ("drain_timeout", "0", "input should be greater than 0"),
+    ("drain_timeout", "", NUMBER),
+    ("log_level", "INFO", "input should be 'debug', 'info', 'warning' or 'error'"),
+    ("log_level", "trace", "input should be 'debug', 'info', 'warning' or 'error'"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "sentence"), BAD)
+def test_bad_values(tmp_path: Path, name: str, text: str, sentence: str) -> None:
+    """A bad value is refused in one sentence that begins with where it was set, and does not repeat the value."""
+    file = _toml(tmp_path, f'{name} = "{text}"\n')
+    assert _refusal({name: text}) == f"--{name.replace('_', '-')}: {sentence}"
+    assert _refusal(environment={f"AUTHSVC_{name.upper()}": text}) == f"AUTHSVC_{name.upper()}: {sentence}"
+    assert _refusal(file=file) == f"{file}: {name}: {sentence}"
+
+
+TYPES: list[tuple[str, str, str]] = [
+    ("listen", "8080", ADDRESS),
+    ("listen", '["127.0.0.1", 8080]', ADDRESS),
+    ("listen", "07:32:00", BRACKETS),
+    ("grpc_listen", "false", ADDRESS),
+    ("database_url", "1", DATABASE),
+    ("database_url", "{ a = 1 }", DATABASE),
+    ("tls_cert", "1", "input is not a valid path"),
+    ("call_timeout", "[]", "input should be a valid number"),
+    ("max_message_bytes", "1024.5", "input should be a valid integer, got a number with a fractional part"),
+    ("log_level", "1", "input should be 'debug', 'info', 'warning' or 'error'"),
+]
+
+
+@pytest.mark.parametrize(("name", "literal", "sentence"), TYPES)
+def test_bad_types_in_the_file(tmp_path: Path, name: str, literal: str, sentence: str) -> None:
+    """A value of another type than the setting's is refused in the same way."""
+    file = _toml(tmp_path, f"{name} = {literal}\n")
+    assert _refusal(file=file) == f"{file}: {name}: {sentence}"
+
+
+def test_unknown_names(tmp_path: Path) -> None:
+    """A setting that does not exist is named with where it was set, wherever that was."""
+    file = _toml(tmp_path, "listn = 1\n")
+    assert _refusal({"listn": "1"}) == "--listn: there is no such setting"
+    assert _refusal(environment={"AUTHSVC_LISTN": "1"}) == "AUTHSVC_LISTN: there is no such setting"
+    assert _refusal(environment={"AUTHSVC_": "1"}) == "AUTHSVC_: there is no such setting"
+    assert _refusal(file=file) == f"{file}: listn: there is no such setting"
+    section = _toml(tmp_path, '[server]\nlisten = "x"\n')
+    assert _refusal(file=section) == f"{section}: server: there is no such setting"
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """A file that is missing, a folder, or not TOML in UTF-8 is named."""
+    missing = tmp_path / "missing.toml"
+    assert _refusal(file=missing) == f"{missing}: No such file or directory"
+    assert _refusal(file=tmp_path) == f"{tmp_path}: Is a directory"
+    broken = _toml(tmp_path, "listen = \n")
+    assert _refusal(file=broken).startswith(f"{broken}: not a TOML file: Invalid value (at line 1")
+    twice = _toml(tmp_path, "drain_delay = 1\ndrain_delay = 2\n")
+    assert _refusal(file=twice).startswith(f"{twice}: not a TOML file: Cannot overwrite a value")
+    (tmp_path / "latin.toml").write_bytes(b'http = "\xff"\n')
+    assert _refusal(file=tmp_path / "latin.toml").startswith(f"{tmp_path / 'latin.toml'}: not a TOML file: 'utf-8' codec")
+
+
+TOGETHER = "tls_cert and tls_key must be set together"
+SAME = "listen and grpc_listen must not be the same address"
+
+
+def test_contradictions(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """Settings that contradict each other are both named, with where they were set."""
+    cert, key = pair
+    assert _refusal({"tls_cert": cert}) == f"--tls-cert: {TOGETHER}"
+    assert _refusal(environment={"AUTHSVC_TLS_KEY": key}) == f"AUTHSVC_TLS_KEY: {TOGETHER}"
+    file = _toml(tmp_path, f'tls_cert = "{cert}"\n')
+    assert _refusal(file=file) == f"{file}: tls_cert: {TOGETHER}"
+    same = {"AUTHSVC_LISTEN": "127.0.0.1:9000"}
+    assert _refusal({"grpc_listen": "127.0.0.1:9000"}, same) == f"AUTHSVC_LISTEN, --grpc-listen: {SAME}"
+    assert _refusal({"listen": "127.0.0.1:50051"}) == f"--listen: {SAME}"
+    assert _refusal({"grpc_listen": "127.0.0.1:8080"}) == f"--grpc-listen: {SAME}"
+
+
+def test_no_contradictions(pair: tuple[str, str]) -> None:
+    """Free ports never meet, and the same port on two hosts is two addresses."""
+    cert, key = pair
+    load({"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0"}, {})
+    load({"listen": "127.0.0.1:9000", "grpc_listen": "127.0.0.2:9000"}, {})
+    settings = load({"tls_cert": cert}, {"AUTHSVC_TLS_KEY": key})
+    assert (str(settings.tls_cert), str(settings.tls_key)) == pair
+
+
+def test_files_that_make_no_pair(tmp_path: Path, pair: tuple[str, str]) -> None:
+    """Files that are no certificate with its key are refused, both sources named, and no password is asked for."""
+    cert, key = pair
+    other = tmp_path / "other.pem"
+    trustme.CA().issue_cert("localhost").private_key_pem.write_to_path(str(other))
+    junk = tmp_path / "junk.pem"
+    junk.write_text("junk")
+    locked = tmp_path / "locked.pem"
+    locked.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n")
+    for chosen_cert, chosen_key in ((cert, other), (junk, key), (cert, junk), (key, cert), (cert, locked)):
+        sentence = _refusal({"tls_key": str(chosen_key)}, {"AUTHSVC_TLS_CERT": str(chosen_cert)})
+        assert re.match(r"AUTHSVC_TLS_CERT, --tls-key: tls_cert and tls_key cannot be used: .", sentence)
+
+
+def test_settings_do_not_change() -> None:
+    """Settings stay as they were loaded."""
+    settings: Any = load({}, {})
+    with pytest.raises(Exception, match="frozen"):
+        settings.http = "httptools"
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [(Address("::1", 1), "[::1]:1"), (Address("localhost", 0), "localhost:0"), (Address("1.2.3.4", 5), "1.2.3.4:5")],
+)
+def test_addresses_as_text(address: Address, text: str) -> None:
+    """An address is written as it is read."""
+    assert str(address) == text
+    assert load({"listen": text}, {}).listen == address
