@@ -41,7 +41,7 @@ PUBLIC = frozenset(
 )
 
 
-_PING = Prepared("SELECT 1", (), {})
+_PING = Prepared("SELECT version_num FROM alembic_version", (), {})  # reads the file, unlike SELECT 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from authsvc.errors import StartupError
 
@@ -56,7 +56,8 @@ def _database(value: Any) -> Any:
     return Path(path)
 
 
-def _file(path: Path) -> Path:
+def _file(value: Any) -> Path:
+    path = Path(str(value))
     if not path.is_file():
         raise ValueError("names a file that does not exist")
     return path
@@ -80,10 +81,10 @@ class Settings(BaseModel):
     database_url: Annotated[Path, BeforeValidator(_database)] = Field(
         default=Path("var/authsvc.db"), description="the database, as sqlite:///PATH"
     )
-    tls_cert: Annotated[Path, AfterValidator(_file)] | None = Field(
+    tls_cert: Annotated[Path, BeforeValidator(_file)] | None = Field(
         default=None, description="PEM file with the certificate chain; turns TLS on"
     )
-    tls_key: Annotated[Path, AfterValidator(_file)] | None = Field(
+    tls_key: Annotated[Path, BeforeValidator(_file)] | None = Field(
         default=None, description="PEM file with the private key of tls_cert"
     )
     http: Literal["zttp", "httptools"] = Field(

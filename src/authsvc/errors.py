@@ -82,4 +82,9 @@ class StartupError(Exception):
 
 
 class Refused(Exception):
-    """An operator's command cannot be carried out as given; the text says why, for the operator."""
+    """An operator's command cannot be carried out as given; the text says why, for the operator.
+
+    `located` texts begin with a file and a line, as editors like it.
+    """
+
+    located: ClassVar[bool] = False

@@ -165,7 +165,8 @@ def listen(address: Address) -> socket.socket:
     try:
         return socket.create_server(address, family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise StartupError(f"listen: cannot listen on {address}: {error.strerror or error}") from None
+        reason = (error.strerror or str(error)).partition(" (while")[0]  # what follows repeats the address
+        raise StartupError(f"listen: cannot listen on {address}: {reason}") from None
 
 
 def _signals() -> socket.socket:

@@ -19,6 +19,7 @@ import uvloop
 
 from authsvc.app import Service, open_service
 from authsvc.config import Address, Settings
+from authsvc.doors.engine import Engine
 from authsvc.doors.grpcio import grpcio_server
 from authsvc.errors import StartupError
 from authsvc.telemetry import logs
@@ -113,8 +114,7 @@ class WebServer(uvicorn.Server):
 def _uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
     return uvicorn.Config(
         service.one_address(),
-        http=settings.http,
-        http2=settings.http == "zttp",
+        http=Engine if settings.http == "zttp" else settings.http,
         ws="none",
         lifespan="off",
         interface="asgi3",

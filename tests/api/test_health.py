@@ -21,6 +21,7 @@ class Context:
     """A call that can be aborted."""
 
     async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        """End the call."""
         raise Aborted(code, details)
 
 
@@ -30,16 +31,19 @@ class Store:
     up = True
 
     async def ready(self) -> bool:
+        """Whether it answers."""
         return self.up
 
 
 @pytest.fixture
 def store() -> Store:
+    """A store that answers."""
     return Store()
 
 
 @pytest.fixture
 def health(store: Store) -> HealthServicer:
+    """The servicer of a server with one service."""
     return HealthServicer([SERVICE], store.ready)
 
 

@@ -152,13 +152,16 @@ class World:
         self._servicer = AuthServicer(reads)
 
     async def fill(self) -> None:
+        """Put the file's people into the database."""
         text = yaml.safe_dump(self.oracle.data).encode()
         await directory.apply(self.writes, directory.parse(text, "world.yaml"))
 
     async def caller(self, token: str) -> Context:
+        """The context of a call with a token."""
         return Context(await self._authenticator.caller([f"Bearer {token}"], []))
 
     async def user(self, token: str) -> Data:
+        """What GetMyUser says."""
         answer = await self._servicer.GetMyUser(auth_pb2.GetMyUserRequest(), await self.caller(token))
         user = answer.user
         last_login = answer.last_login.ToMicroseconds() if answer.HasField("last_login") else None
@@ -170,12 +173,14 @@ class World:
         }
 
     async def sessions(self, token: str) -> list[tuple[str, ...]]:
+        """What ListMyUserSessions says."""
         request = auth_pb2.ListMyUserSessionsRequest()
         answer = await self._servicer.ListMyUserSessions(request, await self.caller(token))
         states = {1: "active", 2: "terminated"}
         return [(item.session_id, item.agent_id, item.user_id, states[item.auth_state]) for item in answer.result]
 
     async def grants(self, token: str, **query: Any) -> tuple[int, list[tuple[Any, ...]]]:
+        """What ListMyUserGrants says: the total and the page."""
         request = auth_pb2.ListMyUserGrantsRequest(query=object_pb2.ListQuery(**query))
         answer = await self._servicer.ListMyUserGrants(request, await self.caller(token))
         states = {1: "active", 2: "inactive"}
@@ -188,6 +193,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without rows, to be copied."""
     path = tmp_path_factory.mktemp("isolation") / "authsvc.db"
     migrate(path)
     return path
@@ -195,7 +201,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def _tokens(world: World) -> list[tuple[str, str | None, str]]:
     """Every token that can be had of what the file holds: (user, agent, token)."""
-    tokens = []
+    tokens: list[tuple[str, str | None, str]] = []
     for user_id, (_, user) in world.oracle.users.items():
         if user["state"] not in {"active", "initial"}:
             with pytest.raises(Refused):

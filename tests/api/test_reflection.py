@@ -52,7 +52,7 @@ async def test_the_list_of_services() -> None:
     "question",
     [
         {"file_containing_symbol": "zitadel.auth.v1.AuthService"},
-        {"file_containing_symbol": "zitadel.auth.v1.AuthService.GetMyUser"},
+        {"file_containing_symbol": "zitadel.user.v1.User"},
         {"file_containing_symbol": "grpc.reflection.v1.ServerReflection"},
         {"file_by_filename": "zitadel/auth.proto"},
     ],

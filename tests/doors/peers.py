@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from doors.stage import Line, Stage, path
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
@@ -24,8 +25,6 @@ from h2.events import (
     StreamReset,
     TrailersReceived,
 )
-
-from doors.stage import Line, Stage, path
 
 Headers = Sequence[tuple[str | bytes, str | bytes]]
 Pairs = list[tuple[str, str]]
@@ -426,4 +425,3 @@ def web_request(door: str, method: str, requests: Sequence[Message], metadata: H
     kind = WEB_TEXT if door == "web-text" else WEB
     headers = (("content-type", kind), *metadata)
     return http1_request("POST", path(method), headers, base64.b64encode(body) if kind == WEB_TEXT else body)
-

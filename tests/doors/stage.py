@@ -156,7 +156,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def playing(*, limits: Limits | None = None, unary_timeout: float = 10.0, **behaviours: Behaviour) -> AsyncIterator[Stage]:
+async def playing(
+    *, limits: Limits | None = None, unary_timeout: float = 10.0, **behaviours: Behaviour
+) -> AsyncIterator[Stage]:
     """Serve the methods with uvicorn and with grpcio, as the workers do, until the end of the block."""
     service = stage_service(limits=limits, unary_timeout=unary_timeout, **behaviours)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -178,7 +180,7 @@ async def playing(*, limits: Limits | None = None, unary_timeout: float = 10.0, 
 
 
 async def _web_server(service: Service, listener: socket.socket) -> WebServer:
-    """uvicorn as the workers configure it, without its main loop, which looks only now and then whether to stop."""
+    """Uvicorn as the workers configure it, without its main loop, which looks only now and then whether to stop."""
     config = _uvicorn_config(Settings(), service)
     config.load()
     web = WebServer(config)
@@ -191,7 +193,7 @@ async def _web_server(service: Service, listener: socket.socket) -> WebServer:
 async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """Wait until the condition holds."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - conditions are anything
             await asyncio.sleep(0.001)
 
 
@@ -224,4 +226,3 @@ class Sleeper:
         """As the behaviour of a method with a response stream: one message, then nothing."""
         yield Line(number=1)
         await self.sleep()
-

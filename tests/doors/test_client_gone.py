@@ -10,10 +10,9 @@ from typing import Any
 
 import grpc
 import pytest
-from grpc.aio import insecure_channel
-
 from doors.peers import DOORS, STREAM_DOORS, call, h2_peer, json_request, pack, web_request
 from doors.stage import Line, Sleeper, Stage, eventually, path, playing
+from grpc.aio import insecure_channel
 
 SOON = 0.15  # seconds, of which 0.02 pass before a call's client is watched
 TRIES = 3  # a machine that does something else meanwhile may be late once
@@ -81,7 +80,9 @@ CLIENTS: dict[str, Callable[[Stage, str], Any]] = {
     "grpcio client": lambda stage, method: _grpcio(stage.port, method),
     "grpcio client and server": lambda stage, method: _grpcio(stage.grpcio_port, method),
 }
-CASES = [(client, method) for client in CLIENTS for method in ("Say", "Recite") if (client[:4], method) != ("json", "Recite")]
+CASES = [
+    (client, method) for client in CLIENTS for method in ("Say", "Recite") if (client[:4], method) != ("json", "Recite")
+]
 
 
 @pytest.mark.parametrize(("client", "method"), CASES)

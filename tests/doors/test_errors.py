@@ -39,5 +39,5 @@ def test_every_code_has_the_status_of_google(name: str) -> None:
 
 
 def test_no_code_is_missing() -> None:
-    """grpcio knows no code beside those."""
+    """Grpcio knows no code beside those."""
     assert set(HTTP_STATUS) == set(grpc.StatusCode)

@@ -9,11 +9,10 @@ from typing import Any
 import grpc
 import orjson
 import pytest
+from doors.peers import AsgiReply, Headers, asgi, h2_peer, http1, http1_request, json_reply
+from doors.stage import LIMIT, TOKEN, Line, Stage, playing, stage_service
 
 from authsvc.doors.limits import Limits
-
-from doors.peers import AsgiReply, Headers, asgi, http1, http1_request, json_reply
-from doors.stage import LIMIT, TOKEN, Line, Stage, playing, stage_service
 
 SAY = "/auth/v1/say"
 BEARER = ("authorization", f"Bearer {TOKEN}")
@@ -41,10 +40,32 @@ async def _never(request: Any, context: Any) -> Any:
 
 @pytest.mark.parametrize(
     "target",
-    ["/", "", "/auth/v1", "/auth/v1/", SAY + "/", SAY + "//", "/auth/v1//say", "/AUTH/v1/say", "/say", "/auth/v1/sayy",
-     "/auth/v1/say/a/b", "/auth/v1/say/", "/auth/v1/say:verb", "/auth%2Fv1/say", "/auth/v1/%73ay/", "/stage.v1.Stage/Say",
-     "/auth/v1/../v1/say", "*", "http://h/auth/v1/say", "/auth/v1/say;x=1", "/\xff", "/debug/healthz/", "/debug"],
-)  # fmt: skip
+    [
+        "/",
+        "",
+        "/auth/v1",
+        "/auth/v1/",
+        SAY + "/",
+        SAY + "//",
+        "/auth/v1//say",
+        "/AUTH/v1/say",
+        "/say",
+        "/auth/v1/sayy",
+        "/auth/v1/say/a/b",
+        "/auth/v1/say/",
+        "/auth/v1/say:verb",
+        "/auth%2Fv1/say",
+        "/auth/v1/%73ay/",
+        "/stage.v1.Stage/Say",
+        "/auth/v1/../v1/say",
+        "*",
+        "http://h/auth/v1/say",
+        "/auth/v1/say;x=1",
+        "/\xff",
+        "/debug/healthz/",
+        "/debug",
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "BREW"])
 async def test_a_path_without_a_route_is_not_found(target: str, method: str) -> None:
     """Any other path is 404 with the gateway's body, whatever the HTTP method; a trailing slash is another path."""
@@ -82,7 +103,6 @@ async def test_head_has_no_body_on_the_wire() -> None:
         (b'{"text": "a"} trailing garbage {', Line(text="a")),
         (b'{"text": "a"}{"text": "b"}', Line(text="a")),
         (b'{"text": null}', Line()),
-        (b"null", Line()),
         ('{"text": "ü\U0001f992"}'.encode(), Line(text="ü\U0001f992")),
         (b'{"text": "\\u00fc"}', Line(text="ü")),
     ],
@@ -95,11 +115,33 @@ async def test_bodies_that_are_read(body: bytes, line: Any) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"}", b"[]", b"1", b'"text"', b"true", b"nul", b'{"text"}', b'{"text": 1}', b'{"number": "x"}', b'{"number": 1.5}',
-     b"{'text': 'a'}", b'{"text": "\xff"}', b'{"text": "\\ud800"}', b'{"when": "yesterday"}', b"\xef\xbb\xbf{}", b"\0",
-     b'{"text": "a", "text": "b"}', b'{"a":' * 5000, b"[" * 4000, b'{"number": 9223372036854775808}',
-     b'{"number": ' + b"9" * 3000 + b"}", b"text=a&number=1"],
-)  # fmt: skip
+    [
+        b"null",
+        b"{",
+        b"}",
+        b"[]",
+        b"1",
+        b'"text"',
+        b"true",
+        b"nul",
+        b'{"text"}',
+        b'{"text": 1}',
+        b'{"number": "x"}',
+        b'{"number": 1.5}',
+        b"{'text': 'a'}",
+        b'{"text": "\xff"}',
+        b'{"text": "\\ud800"}',
+        b'{"when": "yesterday"}',
+        b"\xef\xbb\xbf{}",
+        b"\0",
+        b'{"text": "a", "text": "b"}',
+        b'{"a":' * 5000,
+        b"[" * 4000,
+        b'{"number": 9223372036854775808}',
+        b'{"number": ' + b"9" * 3000 + b"}",
+        b"text=a&number=1",
+    ],
+)
 @pytest.mark.parametrize("target", [SAY])
 async def test_bodies_that_are_refused(target: str, body: bytes) -> None:
     """What is no JSON, or not that of the message, is 400 INVALID_ARGUMENT; none of it comes back."""
@@ -128,7 +170,16 @@ async def test_the_query_counts_only_without_a_body_rule() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "text"),
-    [("a%20b", "a b"), ("%61", "a"), ("a%2Fb", "a/b"), ("%C3%BC", "ü"), ("a+b", "a+b"), ("%25", "%"), ("%2e%2e", ".."), ("a:b", "a:b")],
+    [
+        ("a%20b", "a b"),
+        ("%61", "a"),
+        ("a%2Fb", "a/b"),
+        ("%C3%BC", "ü"),
+        ("a+b", "a+b"),
+        ("%25", "%"),
+        ("%2e%2e", ".."),
+        ("a:b", "a:b"),
+    ],
 )
 async def test_the_path_is_decoded_once(raw: str, text: str) -> None:
     """An escaped slash splits no segment, and nothing is decoded twice."""
@@ -261,7 +312,7 @@ TOO_LARGE = (413, 8, f"request message larger than {LIMIT} bytes")
 
 
 @pytest.mark.parametrize("framing", ["content-length", "chunked"])
-@pytest.mark.parametrize("size", [LIMIT, LIMIT + 1, 300_000])
+@pytest.mark.parametrize("size", [LIMIT, LIMIT + 1, 10 * LIMIT])
 async def test_a_large_body_is_413(framing: str, size: int) -> None:
     """A body above the limit is refused, however it is framed; exactly the limit is taken."""
     body = b'{"text":"' + b"x" * (size - 11) + b'"}'
@@ -279,10 +330,32 @@ async def test_a_large_body_is_413(framing: str, size: int) -> None:
         assert error(response) == TOO_LARGE
 
 
-async def test_a_large_body_is_refused_also_where_none_is_taken() -> None:
-    """A GET with a body has the same limit."""
-    response = await ask(SAY + "/a", bytes(LIMIT + 1), method="GET", Say=_never)
-    assert error(response) == TOO_LARGE
+async def test_where_no_body_is_taken_none_is_read() -> None:
+    """A GET is answered without waiting for a body, and one that comes is dropped, whatever its size."""
+    reply = json_reply(await ask(SAY + "/a", bytes(LIMIT + 1), method="GET"))
+    assert reply.messages == [Line(text="a")]
+    async with playing() as stage:
+        request = http1_request("GET", SAY + "/a", [("content-length", "9")])
+        assert json_reply(await http1(stage.port, request)).messages == [Line(text="a")]
+
+
+async def test_a_get_over_http_2_needs_no_body() -> None:
+    """As browsers and curl send it: the head ends the request."""
+    async with playing() as stage, h2_peer(stage.port) as peer:
+        stream = peer.open(SAY + "/a", method="GET", end=True)
+        async with asyncio.timeout(2):
+            await stream.over.wait()
+    assert bytes(stream.data) == b'{"text":"a"}'
+
+
+@pytest.mark.xfail(strict=True, reason="uvicorn 0.54 does not tell the application that the head ended the request")
+async def test_a_post_over_http_2_may_come_without_a_body() -> None:
+    """The same for a route that takes a body: `curl --http2-prior-knowledge -X POST`."""
+    async with playing() as stage, h2_peer(stage.port) as peer:
+        stream = peer.open(SAY, end=True)
+        async with asyncio.timeout(0.3):
+            await stream.over.wait()
+    assert bytes(stream.data) == b"{}"
 
 
 async def test_large_headers_are_431() -> None:
@@ -294,12 +367,19 @@ async def test_large_headers_are_431() -> None:
     assert (await asgi(service.one_address(), SAY, [("x-a", "x" * 900)], method="GET")).status == 405
 
 
-@pytest.mark.parametrize("size", [17_000, 60_000])
-async def test_large_headers_on_the_wire(size: int) -> None:
-    """uvicorn hands over headers up to 64 KiB, which are 431."""
+async def test_large_headers_on_the_wire() -> None:
+    """Between our limit and zttp's 16 KiB with line ends it is 431; beyond, zttp itself says 400 and closes."""
     async with playing() as stage:
-        response = await http1(stage.port, http1_request("POST", SAY, [("x-a", "x" * size)], b""))
-    assert error(response)[:2] == (431, 8)
+        for size, status in ((16_000, 200), (16_300, 431), (17_000, 400), (60_000, 400)):
+            response = await http1(stage.port, http1_request("POST", SAY, [("x-a", "x" * size)], b""))
+            assert response.status == status
+        async with h2_peer(stage.port) as peer:
+            for size, status in ((16_000, 200), (17_000, 431), (60_000, 431)):
+                stream = peer.open(SAY, [("x-a", "x" * size)])
+                stream.send(b"", end=True)
+                async with asyncio.timeout(2):
+                    await stream.over.wait()
+                assert dict(stream.headers)[":status"] == str(status)
 
 
 @pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto", "APPLICATION/GRPC; x=y"])
@@ -310,7 +390,9 @@ async def test_native_grpc_needs_http_2(kind: str) -> None:
         assert error(await http1(stage.port, request)) == (404, 5, "Not Found")
 
 
-@pytest.mark.parametrize("kind", ["application/grpc+json", "application/grpc+thrift", "application/grpcx", "application/grpc-"])
+@pytest.mark.parametrize(
+    "kind", ["application/grpc+json", "application/grpc+thrift", "application/grpcx", "application/grpc-"]
+)
 @pytest.mark.parametrize("trailers", [False, True], ids=["HTTP/1.1", "HTTP/2"])
 async def test_other_codecs_of_grpc_are_415(kind: str, trailers: bool) -> None:  # noqa: FBT001
     """An unknown kind of gRPC is refused with the types that are served."""
@@ -335,7 +417,7 @@ async def test_a_refused_request_does_not_spoil_the_connection() -> None:
     """After a 413, 404 or 400 whose body was not read, the next request on the connection is understood."""
     last = http1_request("POST", SAY, body=b'{"text":"last"}')
     async with playing() as stage:
-        for target, body in ((SAY, bytes(LIMIT * 2)), ("/none", bytes(LIMIT)), (SAY, b"{")):
+        for target, body in ((SAY, bytes(LIMIT * 99)), ("/none", bytes(LIMIT)), (SAY, b"{")):
             first = http1_request("POST", target, body=body).replace(b"connection: close\r\n", b"")
             answer = await _keep_alive(stage, first, last)
             assert answer.count(b"HTTP/1.1 ") == 2
@@ -353,3 +435,12 @@ async def test_a_status_of_each_kind_has_its_http_status() -> None:
 
         response = await ask(SAY, Say=behaviour)
         assert error(response)[1:] == (code.value[0], "why")
+
+
+@pytest.mark.xfail(strict=True, reason="uvicorn 0.54 drops the connection with a traceback in the log")
+async def test_a_raw_byte_in_the_path_is_the_clients_mistake() -> None:
+    """A path that is not ASCII is answered with 400, not with a closed connection."""
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    async with playing() as stage:
+        request = http1_request("GET", SAY + "/x").replace(b"/x ", b"/\xff ")
+        assert (await http1(stage.port, request)).status == 400

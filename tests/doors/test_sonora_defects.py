@@ -13,10 +13,9 @@ from typing import Any
 
 import grpc
 import pytest
-from sonora.asgi import grpcASGI
-
 from doors.peers import WEB, WEB_TEXT, AsgiReply, Headers, asgi, pack, web_reply
 from doors.stage import NAME, Line, path, servicer, stage_service
+from sonora.asgi import grpcASGI
 
 HELLO = Line(text="hello", number=7)
 FRAME = pack(HELLO)
@@ -86,8 +85,6 @@ async def _stream_then_fail(request: Any, context: Any) -> AsyncIterator[Any]:
     await context.abort(grpc.StatusCode.DATA_LOSS, "lost")
 
 
-
-
 async def test_unary_trailers_are_text(door: Door) -> None:
     """The trailers of a unary answer are `key: value`, not the repr of bytes objects."""
     reply = web_reply(await door.post(FRAME))
@@ -145,7 +142,9 @@ async def test_rich_details_can_be_sent(door: Door) -> None:
     assert web_reply(await door.post(FRAME, Say=behaviour)).values("x-a") == ["1"]
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/grpc", "application/grpc-web+json", None])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/json", "application/grpc", "application/grpc-web+json", None]
+)
 async def test_other_content_types_do_not_run_the_rpc(door: Door, kind: str | None) -> None:
     """Only requests typed gRPC-Web run an RPC; `text/plain` could come from any page."""
     ran = []
@@ -320,10 +319,10 @@ async def test_metadata_of_the_servicer_cannot_add_trailers(door: Door) -> None:
     assert b"x-injected" not in response.body
 
 
-@pytest.mark.parametrize("timeout", ["abc", "-1S", "123456789S"])
-async def test_a_malformed_timeout_is_refused(door: Door, timeout: str) -> None:
+@pytest.mark.parametrize("value", ["abc", "-1S", "123456789S"])
+async def test_a_malformed_timeout_is_refused(door: Door, value: str) -> None:
     """INTERNAL, as grpcio does."""
-    assert web_reply(await door.post(FRAME, [("grpc-timeout", timeout)])).code == 13
+    assert web_reply(await door.post(FRAME, [("grpc-timeout", value)])).code == 13
 
 
 async def test_a_deadline_within_a_stream_is_a_trailer(door: Door) -> None:

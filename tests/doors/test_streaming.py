@@ -9,7 +9,6 @@ from typing import Any
 
 import grpc
 import pytest
-
 from doors.peers import STREAM_DOORS, WEB, asgi, call, h2_peer, pack
 from doors.stage import Line, path, playing, stage_service
 
@@ -156,8 +155,7 @@ async def test_a_servicer_may_answer_before_the_stream_ends() -> None:
     """A servicer that has seen enough answers; what the client still sends disturbs nobody."""
 
     async def behaviour(requests: AsyncIterator[Any], context: Any) -> Any:
-        async for request in requests:
-            return request
+        return await anext(aiter(requests))
 
     async with playing(Collect=behaviour) as stage, h2_peer(stage.port) as peer:
         running = peer.call("Collect", pack(Line(number=1)), end=False)
@@ -180,6 +178,24 @@ async def test_a_bad_request_in_the_middle_ends_the_stream(door: str) -> None:
         reply = await call(stage, door, "Talk", requests)
     assert (reply.code, reply.message) == (13, "the request message cannot be decoded")
     assert numbers(reply) == [1, 2]
+
+
+async def test_a_generator_is_closed_before_the_call_is_over() -> None:
+    """When a message cannot be sent, the generator's `finally` has run by the time the call is done."""
+    seen: list[bool] = []
+
+    async def behaviour(request: Any, context: Any) -> AsyncIterator[Any]:
+        closed = False
+        context.add_done_callback(lambda _: seen.append(closed))
+        try:
+            yield "no message"
+        finally:
+            closed = True
+
+    async with playing(Recite=behaviour) as stage:
+        for door in STREAM_DOORS:
+            assert (await call(stage, door, "Recite")).code == 13
+    assert seen == [True] * len(STREAM_DOORS)
 
 
 async def test_messages_leave_one_by_one() -> None:

@@ -98,7 +98,8 @@ def test_header_without_one(headers: list[str], expected: tuple[str, str, bool])
 
 _CHALLENGE = re.compile(
     r"""(?P<scheme>[!#$%&'*+.^_`|~0-9A-Za-z-]+)\ (?P<parameters>
-        [!#$%&'*+.^_`|~0-9A-Za-z-]+="[\ !\x23-\x5b\x5d-\x7e]*"(,\ [!#$%&'*+.^_`|~0-9A-Za-z-]+="[\ !\x23-\x5b\x5d-\x7e]*")*)""",
+        [!#$%&'*+.^_`|~0-9A-Za-z-]+="[\ !\x23-\x5b\x5d-\x7e]*"
+        (,\ [!#$%&'*+.^_`|~0-9A-Za-z-]+="[\ !\x23-\x5b\x5d-\x7e]*")*)""",
     re.VERBOSE,
 )
 

@@ -75,9 +75,7 @@ CASES = {
     "a deleted user's sessions": Case(
         grpc.StatusCode.NOT_FOUND, GONE, "ListMyUserSessions", SESSIONS, _with(authorization="Bearer {deleted}")
     ),
-    "a known organization": Case(
-        OK, headers=_with(authorization="Bearer {gigi}", x_zitadel_orgid="69629023906488334")
-    ),
+    "a known organization": Case(OK, headers=_with(authorization="Bearer {gigi}", x_zitadel_orgid="69629023906488334")),
     "an unknown organization": Case(
         grpc.StatusCode.PERMISSION_DENIED,
         "Organisation doesn't exist (AUTH-Bs7Ds)",
@@ -160,9 +158,7 @@ def _tokens(server: Server, folder: Path) -> dict[str, str]:
 
 async def _outcomes(scene: Scene, case: Case) -> dict[str, Outcome]:
     headers = {key: value.format(**scene.tokens) for key, value in case.headers.items()}
-    return {
-        door: await client(scene.target, case.method, case.request, headers) for door, client in CLIENTS.items()
-    }
+    return {door: await client(scene.target, case.method, case.request, headers) for door, client in CLIENTS.items()}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

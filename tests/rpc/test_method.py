@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from doors.stage import FILE, NAME, PUBLIC, SERVICE, Line, Tokens, servicer, stage_methods
 from google.protobuf import descriptor_pool
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from zitadel import options_pb2
 
 from authsvc.errors import StartupError
@@ -82,8 +82,18 @@ NEEDS_ASYNC = "alone.Alone/Do: {} must define it as an async function"
 @pytest.mark.parametrize(
     ("permission", "made", "public", "sentence"),
     [
-        (None, Async, False, "alone.Alone/Do: no permission is declared; set zitadel.v1.auth_option or make the method public"),
-        ("", Async, False, "alone.Alone/Do: no permission is declared; set zitadel.v1.auth_option or make the method public"),
+        (
+            None,
+            Async,
+            False,
+            "alone.Alone/Do: no permission is declared; set zitadel.v1.auth_option or make the method public",
+        ),
+        (
+            "",
+            Async,
+            False,
+            "alone.Alone/Do: no permission is declared; set zitadel.v1.auth_option or make the method public",
+        ),
         ("user.write", Async, False, "alone.Alone/Do: the permission 'user.write' is not one this server can check"),
         ("user.write", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'user.write'"),
         ("authenticated", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'authenticated'"),
@@ -94,7 +104,10 @@ NEEDS_ASYNC = "alone.Alone/Do: {} must define it as an async function"
     ],
 )
 def test_a_method_that_cannot_be_served_stops_the_start(
-    permission: str | None, made: type, public: bool, sentence: str  # noqa: FBT001
+    permission: str | None,
+    made: type,
+    public: bool,  # noqa: FBT001
+    sentence: str,
 ) -> None:
     """No permission, one that nothing checks, or no coroutine: the error names the method."""
     names = frozenset({"alone.Alone/Do"} if public else ())
@@ -107,7 +120,11 @@ def test_a_method_that_cannot_be_served_stops_the_start(
     ("permission", "public", "needs_caller"),
     [("authenticated", (), True), (None, ("alone.Alone/Do",), False), (None, ("alone.Alone/*",), False)],
 )
-def test_only_public_methods_need_no_caller(permission: str | None, public: tuple[str, ...], needs_caller: bool) -> None:  # noqa: FBT001
+def test_only_public_methods_need_no_caller(
+    permission: str | None,
+    public: tuple[str, ...],
+    needs_caller: bool,  # noqa: FBT001
+) -> None:
     """A method is public by its full name or by that of its service, and by nothing else."""
     (method,) = service_methods(_service(permission), Async(), PIPELINE, public=frozenset(public))
     assert method.needs_caller is needs_caller
@@ -117,7 +134,9 @@ def test_methods_are_described() -> None:
     """A method knows its names, its classes and which sides stream."""
     methods = stage_methods()
     assert list(methods) == [f"/{NAME}/{name}" for name in ("Say", "Whisper", "Recite", "Collect", "Talk")]
-    kinds = {name.rpartition("/")[2]: (method.client_streaming, method.server_streaming) for name, method in methods.items()}
+    kinds = {
+        name.rpartition("/")[2]: (method.client_streaming, method.server_streaming) for name, method in methods.items()
+    }
     assert kinds == {
         "Say": (False, False),
         "Whisper": (False, False),

@@ -18,6 +18,8 @@ from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from zitadel.message_pb2 import ErrorDetail
 
+from authsvc.rpc.call import Call
+
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 SECRET = "hunter2"
 INTERNAL_ERROR = re.compile(r"An internal error occurred \(([0-9a-f]{16})\)")
@@ -46,9 +48,14 @@ async def _raise(request: Any, context: Any) -> Any:
     raise RuntimeError(SECRET)
 
 
+def raise_key_error() -> None:
+    """Fail with a text that nobody may see."""
+    raise KeyError(SECRET)
+
+
 async def _raise_chained(request: Any, context: Any) -> Any:
     try:
-        raise KeyError(SECRET)
+        raise_key_error()
     except KeyError as error:
         raise grpc.RpcError(SECRET) from error
 
@@ -224,7 +231,7 @@ async def _set_number_without_answer(request: Any, context: Any) -> Any:
     context.set_code(5)
 
 
-TRICKY = "grün % \n\r\t \x7f \U0001f992 100%25 \"quoted\"; a,b"
+TRICKY = 'grün % \n\r\t \x7f \U0001f992 100%25 "quoted"; a,b'
 
 
 async def _abort_tricky(request: Any, context: Any) -> Any:
@@ -317,7 +324,14 @@ async def test_a_broken_rich_status_is_internal(trailing: Any) -> None:
             assert_internal(door, reply)
 
 
-METADATA = (("x-a", "1"), ("x-bytes-bin", b"\x00\xff"), ("x-a", "2"), ("x-empty", ""), ("x-bytes-bin", b""), ("x-a", "3"))
+METADATA = (
+    ("x-a", "1"),
+    ("x-bytes-bin", b"\x00\xff"),
+    ("x-a", "2"),
+    ("x-empty", ""),
+    ("x-bytes-bin", b""),
+    ("x-a", "3"),
+)
 AS_TEXT = [("x-a", "1"), ("x-bytes-bin", "AP8"), ("x-a", "2"), ("x-empty", ""), ("x-bytes-bin", ""), ("x-a", "3")]
 
 
@@ -440,6 +454,7 @@ async def test_the_context_is_the_one_of_grpc_aio() -> None:
     seen: list[dict[str, Any]] = []
 
     async def behaviour(request: Any, context: Any) -> Any:
+        assert isinstance(context, Call)
         assert isinstance(context, grpc.aio.ServicerContext)
         context.set_compression(grpc.Compression.Gzip)
         context.disable_next_message_compression()
@@ -476,7 +491,11 @@ async def test_errors_follow_the_language_of_the_caller() -> None:
         seen.append(context.languages())
         return request
 
-    headers = [("authorization", f"Bearer {TOKEN}"), ("accept-language", "fr;q=0.9, , en-GB ;q=0.8"), ("accept-language", "it")]
+    headers = [
+        ("authorization", f"Bearer {TOKEN}"),
+        ("accept-language", "fr;q=0.9, , en-GB ;q=0.8"),
+        ("accept-language", "it"),
+    ]
     async with playing(Say=behaviour, Whisper=behaviour) as stage:
         for door in DOORS:
             assert (await call(stage, door, "Whisper", metadata=headers)).code == 0, door

@@ -35,6 +35,7 @@ def _sql(path: Path, statement: str) -> list[tuple[object, ...]]:
 
 @pytest.fixture
 def migrated(tmp_path: Path) -> Path:
+    """A migrated database without rows."""
     path = tmp_path / "authsvc.db"
     migrate(path)
     return path
@@ -101,7 +102,7 @@ def test_down_and_up_again(migrated: Path) -> None:
         assert set(inspect(connection).get_table_names()) == VERSION_TABLE
     engine.dispose()
     assert migrate(migrated) == (None, schema.REVISION)
-    assert set(name for (name,) in _sql(migrated, "SELECT name FROM sqlite_master")) > set(schema.metadata.tables)
+    assert {name for (name,) in _sql(migrated, "SELECT name FROM sqlite_master")} > set(schema.metadata.tables)
 
 
 def test_data_survives_a_second_time(migrated: Path) -> None:
@@ -159,9 +160,13 @@ def test_a_writer_that_does_not_end(migrated: Path, monkeypatch: pytest.MonkeyPa
 async def test_names_of_files(tmp_path: Path, name: str) -> None:
     """The file is made under exactly the name given, and can be opened by it."""
     migrate(tmp_path / name)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert _names(tmp_path) == [name]
     executor = await open_store(tmp_path / name)
     await executor.close()
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 def _text_file(folder: Path) -> Path:
@@ -178,6 +183,7 @@ def _foreign(folder: Path) -> Path:
 
 def _at(folder: Path, revision: str) -> Path:
     path = folder / "authsvc.db"
+    path.unlink(missing_ok=True)
     migrate(path)
     _sql(path, f"UPDATE alembic_version SET version_num = '{revision}'")
     return path
@@ -226,6 +232,13 @@ def test_a_newer_database(tmp_path: Path) -> None:
     assert _sql(path, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
+def test_a_revision_that_nobody_knows(tmp_path: Path) -> None:
+    """A database at an older revision that is none of ours is refused."""
+    path = _at(tmp_path, "0000")
+    with pytest.raises(StartupError, match="cannot be migrated: Can't locate revision identified by '0000'"):
+        migrate(path)
+
+
 async def test_opening_checks_the_revision(tmp_path: Path) -> None:
     """The store opens only at exactly the revision that the code needs, and says what to do otherwise."""
     path = tmp_path / "authsvc.db"
@@ -235,7 +248,6 @@ async def test_opening_checks_the_revision(tmp_path: Path) -> None:
         "0002": "the database is at revision 0002, newer than this version knows (0001)",
         "9999": "the database is at revision 9999, newer than this version knows (0001)",
     }.items():
-        path.unlink(missing_ok=True)
         _at(tmp_path, revision)
         with pytest.raises(StartupError) as caught:
             await open_store(path)
@@ -253,7 +265,7 @@ async def test_opening_what_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(StartupError) as caught:
         await open_store(tmp_path / "none.db")
     assert str(caught.value) == f"the database {tmp_path / 'none.db'} does not exist; run `authsvc migrate`"
-    assert not list(tmp_path.iterdir())
+    assert _names(tmp_path) == []
     text = _text_file(tmp_path)
     with pytest.raises(StartupError) as caught:
         await open_store(text)
@@ -262,7 +274,7 @@ async def test_opening_what_is_no_database(tmp_path: Path) -> None:
 
 async def test_opening_an_empty_file(tmp_path: Path) -> None:
     """An empty file is a database without a schema."""
-    (tmp_path / "empty.db").touch()
+    _sql(tmp_path / "empty.db", "SELECT 1")
     with pytest.raises(StartupError, match="has no schema yet; run `authsvc migrate`"):
         await open_store(tmp_path / "empty.db")
     assert migrate(tmp_path / "empty.db") == (None, schema.REVISION)

@@ -34,6 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def executor(file: Path) -> AsyncIterator[SqliteExecutor]:
+    """That database, open."""
     executor = SqliteExecutor(file)
     yield executor
     await executor.close()
@@ -129,10 +130,14 @@ async def test_sixteen_writers_lose_nothing(executor: SqliteExecutor) -> None:
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
 async def test_an_exception_rolls_back(executor: SqliteExecutor, error: type[BaseException]) -> None:
     """Any exception ends the transaction without a trace and goes on; the next transaction works."""
-    with pytest.raises(error):
+
+    async def fail() -> None:
         async with executor.transaction() as tx:
             await tx.execute(INSERT, v=1)
             raise error
+
+    with pytest.raises(error):
+        await fail()
     await _insert(executor, 2)
     assert await _values(executor) == [2]
 
@@ -244,8 +249,9 @@ async def main(path, first):
     executor = SqliteExecutor(path)
     for value in range(first, first + 40):
         async with executor.transaction() as tx:
-            await tx.execute(Prepared("INSERT INTO t VALUES (?)", ("v",), {}), v=value)
+            await tx.fetch_one(Prepared("SELECT count(*) FROM t", (), {}))
             await asyncio.sleep(0.001)
+            await tx.execute(Prepared("INSERT INTO t VALUES (?)", ("v",), {}), v=value)
     await executor.close()
 
 asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
@@ -253,17 +259,19 @@ asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
 
 
 async def test_two_processes_write(executor: SqliteExecutor, file: Path) -> None:
-    """Writers of several processes wait for each other, and no lock ever reaches the caller."""
+    """Writers of several processes that first read wait for each other, and no lock ever reaches the caller."""
     command = [sys.executable, "-c", _WRITER, str(file)]
-    others = [subprocess.Popen([*command, str(first)], stderr=subprocess.PIPE, text=True) for first in (1_000, 2_000)]
+    pipe = subprocess.PIPE
+    others = [await asyncio.create_subprocess_exec(*command, first, stderr=pipe) for first in ("1000", "2000")]
     mine = 0
-    while any(other.poll() is None for other in others):
+    ends = asyncio.gather(*(other.communicate() for other in others))
+    while not ends.done():
         mine += 1
-        await _insert(executor, mine)
+        async with executor.transaction() as tx:
+            await tx.fetch_one(COUNT)
+            await tx.execute(INSERT, v=mine)
         await asyncio.sleep(0.002)
-    for other in others:
-        assert other.communicate()[1] == ""
-        assert other.returncode == 0
+    assert [errors for _, errors in await ends] == [b"", b""]
     assert len(await _values(executor)) == mine + 80
 
 
@@ -283,15 +291,18 @@ async def test_a_damaged_file(file: Path) -> None:
     await _insert(executor, 1)
     await executor.close()
     executor = SqliteExecutor(file)
-    data = bytearray(file.read_bytes())
-    data[100:] = b"\xff" * (len(data) - 100)
-    file.write_bytes(data)
+    _damage(file)
     with pytest.raises(Unavailable):
         await executor.fetch_all(VALUES)
     await executor.close()
 
 
-async def test_not_a_database(tmp_path: Path) -> None:
+def _damage(file: Path) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[:100] + b"\xff" * (len(data) - 100))
+
+
+def test_not_a_database(tmp_path: Path) -> None:
     """Opening a file that is no database, or cannot be one, is Unavailable."""
     text = tmp_path / "text"
     text.write_text("Not a database at all. " * 100)

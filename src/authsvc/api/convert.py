@@ -96,13 +96,11 @@ def _fill_human(target: Human, user: User) -> None:
     profile.preferred_language = user.preferred_language or _NO_LANGUAGE
     profile.gender = user.gender  # type: ignore[assignment]
     profile.avatar_url = user.avatar_url
+    # Setting a field makes its message present, even if the value is empty: these parts of a person always are.
     target.email.email = user.email
     target.email.is_email_verified = bool(user.email_verified)
     target.phone.phone = user.phone
     target.phone.is_phone_verified = bool(user.phone_verified)
-    # A part of a person is present even when nothing is known about it.
-    target.email.SetInParent()
-    target.phone.SetInParent()
     fill_timestamp(target.password_changed, user.password_changed_at)
 
 

@@ -24,8 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = config.load(given, os.environ, options.config)
         status: int = options.run(settings, options)
         sys.stdout.flush()
-    except (StartupError, Refused) as error:
+    except StartupError as error:
         return _fail(str(error))
+    except Refused as error:
+        return _fail(str(error), located=error.located)
     except Unavailable as error:
         return _fail(f"the database does not answer: {error.__cause__}")
     except UnicodeError:
@@ -37,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _fail(sentence: str) -> int:
-    print(f"authsvc: {sentence}", file=sys.stderr)
+def _fail(sentence: str, *, located: bool = False) -> int:
+    print(sentence if located else f"authsvc: {sentence}", file=sys.stderr)
     return 1
 
 

@@ -13,22 +13,23 @@ from authsvc.supervisor import Supervisor
 
 _LIFE = "12h"
 _SERVICE = "zitadel.auth.v1.AuthService"
-_LINES = """
+_JSON = """
 # everything below can be pasted into another terminal
 TOKEN={token}
 
 # who am I, where am I signed in, what may I do: JSON
-curl -L -X GET '{url}/auth/v1/users/me' -H 'Accept: application/json' -H "Authorization: Bearer $TOKEN"
-curl -L '{url}/auth/v1/users/me/sessions/_search' -H 'Content-Type: application/json' -H 'Accept: application/json' \\
-  -H "Authorization: Bearer $TOKEN" -d '{{}}'
-curl -L '{url}/auth/v1/usergrants/me/_search' -H 'Content-Type: application/json' -H 'Accept: application/json' \\
+curl{curl} -L -X GET '{url}/auth/v1/users/me' -H 'Accept: application/json' -H "Authorization: Bearer $TOKEN"
+curl{curl} -L '{url}/auth/v1/users/me/sessions/_search' -H 'Content-Type: application/json' \\
+  -H 'Accept: application/json' -H "Authorization: Bearer $TOKEN" -d '{{}}'
+curl{curl} -L '{url}/auth/v1/usergrants/me/_search' -H 'Content-Type: application/json' -H 'Accept: application/json' \\
   -H "Authorization: Bearer $TOKEN" -d '{{"query": {{"offset": "0", "limit": 100, "asc": true}}}}'
-
+"""
+_GRPC = """
 # the same by native gRPC
-grpcurl {plain} -H "Authorization: Bearer $TOKEN" {web} {service}/GetMyUser
+grpcurl{grpcurl} -H "Authorization: Bearer $TOKEN" {web} {service}/GetMyUser
 
 # the same by gRPC-Web
-buf curl --protocol grpcweb -H "Authorization: Bearer $TOKEN" {url}/{service}/ListMyUserGrants
+buf curl{curl} --protocol grpcweb -H "Authorization: Bearer $TOKEN" {url}/{service}/ListMyUserGrants
 """
 
 
@@ -46,12 +47,24 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     token = _prepare(settings, options)
 
     def announce(addresses: dict[str, Address]) -> None:
-        plain = "-insecure" if settings.tls_cert else "-plaintext"
-        url = serve.url(settings, addresses)
-        print(_LINES.format(token=token, url=url, web=addresses["web"], plain=plain, service=_SERVICE))
+        print(lines(settings, addresses, token))
         serve.announce(settings, addresses)
 
     return Supervisor(settings, announce).run()
+
+
+def lines(settings: Settings, addresses: dict[str, Address], token: str) -> str:
+    """Lines for a shell; those for gRPC only where the one address has HTTP/2 and reflection, which the tools need."""
+    tls = settings.tls_cert
+    shown = _JSON + (_GRPC if settings.http == "zttp" and settings.reflection else "")
+    return shown.format(
+        token=token,
+        url=serve.url(settings, addresses),
+        web=addresses["web"],
+        service=_SERVICE,
+        curl=f" --cacert {tls}" if tls else "",
+        grpcurl=f" -cacert {tls}" if tls else " -plaintext",
+    )
 
 
 def _prepare(settings: Settings, options: argparse.Namespace) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,8 @@ def apply(settings: Settings, options: argparse.Namespace) -> int:
     from authsvc import directory  # noqa: PLC0415 - YAML and its models are for these commands only
     from authsvc.cli.store import on_store  # noqa: PLC0415
 
-    try:
-        document = directory.read(options.file)
-        print(on_store(settings, lambda _, writes: directory.apply(writes, document)))
-    except directory.DirectoryError as error:
-        print(error, file=sys.stderr)  # already `FILE:LINE: what`, as editors like it
-        return 1
+    document = directory.read(options.file)
+    print(on_store(settings, lambda _, writes: directory.apply(writes, document)))
     return 0
 
 

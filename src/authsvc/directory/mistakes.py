@@ -28,6 +28,8 @@ class Mistake(NamedTuple):
 class DirectoryError(Refused):
     """A directory file that cannot be read or applied; says every mistake found, in the order of the lines."""
 
+    located = True
+
     def __init__(self, name: str, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = sorted(mistakes, key=lambda mistake: mistake.line)
         super().__init__("\n".join(_sentence(name, mistake) for mistake in self.mistakes))

@@ -114,7 +114,10 @@ def timeout_of(headers: Headers) -> float | None:
 
 def percent_encode(message: str) -> bytes:
     """A status message for the header `grpc-message`: printable ASCII stays, all else becomes %XX of its UTF-8."""
-    return quote(message, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~").encode()
+    encoded = quote(message, safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
+    if encoded.strip() != encoded:  # HTTP does not carry spaces at the ends of a value
+        encoded = encoded.replace(" ", "%20")
+    return encoded.encode()
 
 
 def peer_of(client: tuple[str, int] | None) -> str:

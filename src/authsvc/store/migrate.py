@@ -7,6 +7,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -30,8 +31,8 @@ def migrate(path: Path) -> tuple[str | None, str]:
             return _upgrade(connection)
     except OSError as error:
         raise StartupError(f"the folder {path.parent} cannot be made: {error.strerror}") from None
-    except DBAPIError as error:
-        raise StartupError(f"the database {path} cannot be migrated: {error.orig}") from None
+    except (DBAPIError, CommandError) as error:
+        raise StartupError(f"the database {path} cannot be migrated: {getattr(error, 'orig', error)}") from None
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:

@@ -1,0 +1,127 @@
+"""`authsvc demo`: what it prints works when pasted into a shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import BROWSER, DEMO, GIGI, environment
+
+from authsvc.cli import demo
+from authsvc.config import Address, Settings
+
+_BIN = str(Path(sys.executable).parent)
+
+
+@pytest.fixture(scope="module")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running demo and all that it printed until it was ready."""
+    folder = tmp_path_factory.mktemp("demo-run")
+    variables = environment(
+        {
+            "AUTHSVC_LISTEN": "127.0.0.1:0",
+            "AUTHSVC_GRPC_LISTEN": "127.0.0.1:0",
+            "AUTHSVC_DATABASE_URL": f"sqlite:///{folder / 'var' / 'demo.db'}",
+        }
+    )
+    command = [sys.executable, "-m", "authsvc", "demo", str(DEMO), "--user", GIGI, "--agent", BROWSER]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
+    guard = threading.Timer(30, process.kill)
+    guard.start()
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line == "ready\n":
+            break
+    guard.cancel()
+    yield process, "".join(lines)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def _pasted(text: str) -> list[str]:
+    """The commands in `text`, each with its continuation lines."""
+    commands = text.replace("\\\n", " ").splitlines()
+    return [line for line in commands if line.startswith(("curl ", "grpcurl ", "buf "))]
+
+
+def _shell(text: str, command: str) -> str:
+    token = next(line for line in text.splitlines() if line.startswith("TOKEN="))
+    variables = {**os.environ, "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}"}
+    script = f"{token}\n{command}"
+    run = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=variables, check=False, timeout=30)
+    assert run.returncode == 0, (command, run.stderr)
+    return run.stdout
+
+
+def test_the_printed_lines_work(demo_run: tuple[subprocess.Popen[str], str]) -> None:
+    """Each printed command, pasted into a shell, gets its answer."""
+    _, text = demo_run
+    assert text.endswith("ready\n")
+    commands = _pasted(text)
+    user, sessions, grants, by_grpc, by_web = [json.loads(_shell(text, command)) for command in commands]
+    assert user["user"]["preferredLoginName"] == by_grpc["user"]["preferredLoginName"] == GIGI
+    names = [session["loginName"] for session in sessions["result"]]
+    assert names == [GIGI, "zora@zitadel.com", "pia@zitadel.cloud"]
+    assert [grant["grantId"] for grant in grants["result"]] == [f"6962902906305126{digit}" for digit in "456"]
+    assert sorted(grant["grantId"] for grant in by_web["result"]) == [grant["grantId"] for grant in grants["result"]]
+
+
+def test_all_of_it_can_be_pasted(demo_run: tuple[subprocess.Popen[str], str]) -> None:
+    """The whole block, comments included, is a script that runs to its end."""
+    _, text = demo_run
+    block = text[text.index("# everything below") : text.index("listening on")]
+    variables = {**os.environ, "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}"}
+    run = subprocess.run(
+        ["sh", "-e", "-s"], input=block, capture_output=True, text=True, env=variables, check=False, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+
+
+def test_sigterm_ends_the_demo(demo_run: tuple[subprocess.Popen[str], str]) -> None:
+    """A demo ends on SIGTERM with status 0."""
+    process, _ = demo_run
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(15) == 0
+
+
+def test_a_demo_that_cannot_begin(tmp_path: Path) -> None:
+    """A mistake in the file, or a user who is not in it, stops the demo before it serves."""
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("orgs: [{ id: x }]\n")
+    for file, user, sentence in (
+        (wrong, GIGI, f"{wrong}:1: orgs[0]"),
+        (tmp_path / "missing.yaml", GIGI, "missing.yaml"),
+        (DEMO, "nobody@zitadel.com", "no user has the login name nobody@zitadel.com"),
+    ):
+        url = f"sqlite:///{tmp_path / 'a.db'}"
+        command = [sys.executable, "-m", "authsvc", "demo", str(file), "--user", user, "--database-url", url]
+        run = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False, timeout=30)
+        assert run.returncode == 1
+        assert sentence in run.stderr
+        assert "Traceback" not in run.stderr
+        assert "TOKEN" not in run.stdout
+
+
+def test_lines_follow_the_settings(tmp_path: Path) -> None:
+    """Lines name the certificate when TLS is on, and leave gRPC tools out where they could not work."""
+    addresses = {"web": Address("127.0.0.1", 8443)}
+    secured = demo.lines(Settings.model_construct(tls_cert=tmp_path / "c.pem"), addresses, "t")
+    assert f"curl --cacert {tmp_path}/c.pem -L -X GET 'https://127.0.0.1:8443/auth/v1/users/me'" in secured
+    assert f"grpcurl -cacert {tmp_path}/c.pem " in secured
+    assert f"buf curl --cacert {tmp_path}/c.pem " in secured
+    for settings in (Settings(http="httptools"), Settings(reflection=False)):
+        shown = demo.lines(settings, addresses, "t")
+        assert "curl -L" in shown
+        assert "grpcurl" not in shown
+        assert "buf" not in shown

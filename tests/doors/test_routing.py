@@ -1,0 +1,154 @@
+"""Which door a request goes through, the probes, and the methods that nobody serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from doors.peers import asgi, h2_peer, pack
+from doors.stage import Line, path, playing, stage_service
+from grpc.aio import insecure_channel
+
+from authsvc.doors.asgi import OneAddress
+from authsvc.doors.metadata import peer_of
+from authsvc.doors.probes import Probes
+
+GRPC, WEB, JSON, PROBES = "grpc", "grpc_web", "json", "probes"
+ROUTES = [
+    # content type, HTTP method, path, with HTTP/2's trailers, without
+    ("application/grpc", "POST", "/a/b", GRPC, JSON),
+    ("application/grpc+proto", "POST", "/a/b", GRPC, JSON),
+    (" Application/GRPC ; charset=utf-8", "POST", "/a/b", GRPC, JSON),
+    ("application/grpc", "GET", "/a/b", JSON, JSON),
+    ("application/grpc", "POST", "/debug/ready", GRPC, JSON),
+    ("application/grpc+json", "POST", "/a/b", 415, 415),
+    ("application/grpcfoo", "POST", "/a/b", 415, 415),
+    ("application/grpc-web", "POST", "/a/b", WEB, WEB),
+    ("application/grpc-web+json", "GET", "/debug/ready", WEB, WEB),
+    ("APPLICATION/GRPC-WEB-TEXT;x", "POST", "/a/b", WEB, WEB),
+    ("application/json", "POST", "/a/b", JSON, JSON),
+    ("xapplication/grpc", "POST", "/a/b", JSON, JSON),
+    ("", "GET", "/a/b", JSON, JSON),
+    ("", "GET", "/debug/healthz", PROBES, PROBES),
+    ("", "GET", "/debug/ready", PROBES, PROBES),
+    ("application/json", "POST", "/debug/ready", PROBES, PROBES),
+    ("", "GET", "/debug/ready/", JSON, JSON),
+]
+
+
+@pytest.mark.parametrize(("kind", "method", "target", "over_h2", "over_h1"), ROUTES)
+@pytest.mark.parametrize("trailers", [True, False])
+async def test_the_content_type_chooses_the_door(
+    kind: str,
+    method: str,
+    target: str,
+    over_h2: Any,
+    over_h1: Any,
+    trailers: bool,  # noqa: FBT001
+) -> None:
+    """One address, four doors; native gRPC needs POST and trailers."""
+    taken: list[Any] = []
+
+    def door(name: str) -> Any:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            taken.append(name)
+
+        return app
+
+    app = OneAddress(**{name: door(name) for name in (GRPC, WEB, JSON, PROBES)})
+    response = await asgi(app, target, [("content-type", kind)], method=method, trailers=trailers)
+    assert (taken or [response.status]) == [over_h2 if trailers else over_h1]
+
+
+async def test_extensions_may_be_missing() -> None:
+    """A server without any ASGI extension is one without trailers."""
+    reply = await asgi(stage_service().one_address(), path(), [("content-type", "application/grpc")], [pack(Line())])
+    assert reply.status == 404
+
+
+@pytest.mark.parametrize("ready", [True, False])
+async def test_probes(ready: bool) -> None:  # noqa: FBT001
+    """`healthz` says that the process lives, `ready` whether it can answer; 412 is ZITADEL's word for no."""
+
+    async def is_ready() -> bool:
+        return ready
+
+    probes = Probes(is_ready)
+    alive = await asgi(probes, "/debug/healthz", method="GET")
+    assert (alive.status, alive.body, alive.header("content-type")) == (200, b"ok", "text/plain; charset=utf-8")
+    answer = await asgi(probes, "/debug/ready", method="GET")
+    assert (answer.status, answer.body) == ((200, b'"ok"') if ready else (412, b"not ready"))
+    for response in (alive, answer):
+        assert response.header("cache-control") == "no-store"
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize("target", ["/debug/healthz", "/debug/ready"])
+async def test_probes_are_only_for_get(method: str, target: str) -> None:
+    """405 with `Allow`."""
+    response = await asgi(stage_service().one_address(), target, method=method)
+    assert (response.status, response.header("allow")) == (405, "GET")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("/stage.v1.Stage/Sing", "unknown method Sing for service stage.v1.Stage"),
+        ("/stage.v1.Other/Say", "unknown service stage.v1.Other"),
+        ("/stage.v1/Say", "unknown service stage.v1"),
+        ("/Say", "unknown service "),
+    ],
+)
+async def test_unknown_methods_over_native_grpc(target: str, message: str, logs: list[Any]) -> None:
+    """Both native doors say UNIMPLEMENTED in the same words, to unary calls and to streams."""
+    async with playing() as stage:
+        for port in (stage.port, stage.grpcio_port):
+            async with insecure_channel(f"127.0.0.1:{port}") as channel:
+                unary: Any = channel.unary_unary(target)
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await unary(b"")
+                assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.UNIMPLEMENTED, message)
+                stream: Any = channel.stream_stream(target)()
+                assert await stream.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert logs == []
+
+
+async def test_native_answers_over_http_2() -> None:
+    """Head, one message and trailers; the head says what may be sent; an error has no message."""
+    async with playing() as stage, h2_peer(stage.port) as peer:
+        good = await peer.call("Say", pack(Line(text="a"))).reply()
+        bad = await peer.call("Say", pack(b"\xff")).reply()
+    assert dict(good.initial)["content-type"] == "application/grpc"
+    assert dict(good.initial)["grpc-accept-encoding"] == "identity,deflate,gzip"
+    assert good.trailing == [("grpc-status", "0")]
+    assert [key for key, _ in bad.trailing] == ["grpc-status", "grpc-message"]
+    assert bad.messages == []
+
+
+async def test_a_json_get_may_share_the_connection_with_grpc() -> None:
+    """One HTTP/2 connection carries all three protocols."""
+    async with playing() as stage, h2_peer(stage.port) as peer:
+        native = peer.call("Say", pack(Line(text="a")))
+        json = peer.open("/auth/v1/say/b", method="GET")
+        json.send(b"", end=True)
+        web = peer.open(path(), [("content-type", "application/grpc-web")])
+        web.send(pack(Line(text="c")), end=True)
+        assert (await native.reply()).messages == [Line(text="a")]
+        for stream in (json, web):
+            await stream.over.wait()
+    assert bytes(json.data) == b'{"text":"b"}'
+    assert bytes(web.data).startswith(pack(Line(text="c")))
+
+
+@pytest.mark.parametrize(
+    ("client", "peer"),
+    [
+        (("127.0.0.1", 5), "ipv4:127.0.0.1:5"),
+        (("::1", 5), "ipv6:[::1]:5"),
+        (None, "unix:"),
+    ],
+)
+def test_peers_are_written_as_grpc_does(client: Any, peer: str) -> None:
+    """IPv4, IPv6 in brackets, and a socket without a name."""
+    assert peer_of(client) == peer
