@@ -87,7 +87,8 @@ async def _native(address: str, method: str, request: Message, headers: Headers)
     metadata = [(key, value) for key, value in headers.items() if key != "grpc-timeout"]
     timeout = 1e-9 if "grpc-timeout" in headers else None  # the client writes this header itself
     async with grpc.aio.insecure_channel(address) as channel:
-        call = channel.unary_unary(path(method))(request.SerializeToString(), metadata=metadata, timeout=timeout)
+        call_method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path(method))
+        call = call_method(request.SerializeToString(), metadata=metadata, timeout=timeout)
         try:
             data = await call
         except grpc.aio.AioRpcError as error:

@@ -25,8 +25,8 @@ class Case:
     headers: dict[str, str] = field(default_factory=lambda: {"authorization": "Bearer {gigi}"})
 
 
-def _grants(**query: int) -> Message:
-    return auth_pb2.ListMyUserGrantsRequest(query=object_pb2.ListQuery(**query))
+def _grants(offset: int = 0, limit: int = 0, *, asc: bool = False) -> Message:
+    return auth_pb2.ListMyUserGrantsRequest(query=object_pb2.ListQuery(offset=offset, limit=limit, asc=asc))
 
 
 def _with(**headers: str) -> dict[str, str]:

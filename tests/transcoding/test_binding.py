@@ -42,7 +42,7 @@ def _binding(path: str, body: str = "", **more: Any) -> Binding:
         ("/x", "labels", {}, b"", b'{"a":"b"} trailing', '{"labels":{"a":"b"}}'),
     ],
 )  # fmt: skip
-def test_fields_come_from_path_body_and_query(  # noqa: PLR0917 - one column each
+def test_fields_come_from_path_body_and_query(
     path: str, body: str, captures: dict[str, str], query: bytes, data: bytes, expected: str
 ) -> None:
     """Each field has one source; a body is read only where the rule has one."""
@@ -74,7 +74,7 @@ def test_fields_come_from_path_body_and_query(  # noqa: PLR0917 - one column eac
         ("/x", "*", {}, b"", b"[]", "", "must be a JSON object"),
     ],
 )  # fmt: skip
-def test_contradiction_or_misfit_is_refused(  # noqa: PLR0917 - one column each
+def test_contradiction_or_misfit_is_refused(
     path: str, body: str, captures: dict[str, str], query: bytes, data: bytes, field: str, reason: str
 ) -> None:
     """The path can be contradicted by nobody, and a value that does not fit names its field."""
