@@ -126,6 +126,19 @@ async def test_a_message_may_come_in_pieces_while_nobody_reads() -> None:
         assert (await running.reply()).messages[0].text == "a,b,c,d"
 
 
+async def test_a_whole_stream_may_wait_for_its_reader() -> None:
+    """A client may have sent everything, and its end, before the servicer begins to read."""
+
+    async def behaviour(requests: AsyncIterator[Any], context: Any) -> Any:
+        await asyncio.sleep(0.05)
+        return Line(number=sum([request.number async for request in requests]))
+
+    async with playing(Collect=behaviour) as stage:
+        for door in STREAM_DOORS:
+            reply = await call(stage, door, "Collect", [Line(number=number) for number in range(5)])
+            assert (reply.code, numbers(reply)) == (0, [10]), door
+
+
 async def test_a_large_request_stream_that_nobody_reads_waits() -> None:
     """More than can be read ahead is neither lost nor kept: the client is held up until the servicer reads."""
     go = asyncio.Event()

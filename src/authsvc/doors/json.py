@@ -76,7 +76,7 @@ class JsonExchange(HttpExchange):
     async def receive(self) -> Message | None:
         """The request message from path, query and body."""
         body = bytearray()
-        # Where no body is taken none is waited for: uvicorn 0.54 does not tell the end of an HTTP/2 request without.
+        # Where no body is taken none is waited for.
         while self._matched.takes_body and self.more_body:
             body += await self.chunk()
             if len(body) > self.limits.message:
