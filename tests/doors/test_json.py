@@ -436,10 +436,8 @@ async def test_a_status_of_each_kind_has_its_http_status() -> None:
         assert error(response)[1:] == (code.value[0], "why")
 
 
-@pytest.mark.xfail(strict=True, reason="uvicorn 0.54 drops the connection with a traceback in the log")
 async def test_a_raw_byte_in_the_path_is_the_clients_mistake() -> None:
     """A path that is not ASCII is answered with 400, not with a closed connection."""
-    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     async with playing() as stage:
         request = http1_request("GET", SAY + "/x").replace(b"/x ", b"/\xff ")
         assert (await http1(stage.port, request)).status == 400

@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import grpc
 from google.protobuf.message import Message
@@ -14,9 +14,6 @@ from google.rpc.status_pb2 import Status as StatusProto
 
 from authsvc.identity.caller import Caller
 from authsvc.rpc.status import OK, Status, StatusError
-
-if TYPE_CHECKING:
-    from authsvc.rpc.method import Method
 
 # Every answer is about one person and changes with the next write: nobody may keep it.
 _NO_STORE = (("cache-control", "no-store"), ("pragma", "no-cache"), ("expires", "0"))
@@ -61,6 +58,18 @@ def _text(details: str | None) -> str:
     return details
 
 
+class Called(Protocol):
+    """What a call has to know of its method."""
+
+    @property
+    def full_name(self) -> str:
+        """For example `zitadel.auth.v1.AuthService/GetMyUser`."""
+
+    @property
+    def response_class(self) -> type[Message]:
+        """The class of the messages that answer."""
+
+
 class Exchange(Protocol):
     """What a door does for a call while it runs."""
 
@@ -92,7 +101,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
     """
 
     def __init__(
-        self, method: Method, metadata: Sequence[Metadatum], exchange: Exchange, timeout: float | None = None
+        self, method: Called, metadata: Sequence[Metadatum], exchange: Exchange, timeout: float | None = None
     ) -> None:
         self.method = method
         self.exchange = exchange
@@ -131,10 +140,10 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         return [value for name, value in self._metadata if name == key and isinstance(value, str)]
 
     def languages(self) -> list[str]:
-        """BCP 47 tags the caller reads, best first: the one of their profile, then those of `accept-language`."""
-        preferred = [self._caller.preferred_language] if self._caller else []
+        """BCP 47 tags the caller reads: first that of their profile, then those of `accept-language`, in its order."""
+        preferred = self._caller.preferred_language if self._caller else ""
         accepted = ",".join(self.header("accept-language")).split(",")
-        tags = (tag.partition(";")[0].strip() for tag in (*preferred, *accepted))
+        tags = (tag.partition(";")[0].strip() for tag in (preferred, *accepted))
         return [tag for tag in tags if tag]
 
     def limit_time(self, timeout: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
@@ -13,11 +13,9 @@ from google.protobuf.message_factory import GetMessageClass
 from zitadel.options_pb2 import auth_option
 
 from authsvc.errors import StartupError
+from authsvc.rpc.call import Call
+from authsvc.rpc.pipeline import Behaviour, Pipeline
 from authsvc.rpc.status import Status
-
-if TYPE_CHECKING:
-    from authsvc.rpc.call import Call
-    from authsvc.rpc.pipeline import Pipeline
 
 AUTHENTICATED = "authenticated"
 
@@ -26,19 +24,15 @@ AUTHENTICATED = "authenticated"
 class Method:
     """An RPC. `run` takes a call through the pipeline and returns how it ended; it raises nothing but cancellation.
 
-    `needs_caller` is false for public methods only.
+    `full_name` is, for example, `zitadel.auth.v1.AuthService/GetMyUser`. Only public methods do without a caller.
     """
 
+    full_name: str
     descriptor: MethodDescriptor
     request_class: type[Message]
     response_class: type[Message]
     needs_caller: bool
     run: Callable[[Call], Awaitable[Status]]
-
-    @property
-    def full_name(self) -> str:
-        """For example `zitadel.auth.v1.AuthService/GetMyUser`."""
-        return full_name(self.descriptor)
 
     @property
     def path(self) -> str:
@@ -68,41 +62,36 @@ def service_methods(
             behaviour is not a coroutine function or an asynchronous generator function.
     """
     for descriptor in service.methods:
-        needs_caller = _needs_caller(descriptor, public)
+        name = f"{service.full_name}/{descriptor.name}"
+        is_public = name in public or f"{service.full_name}/*" in public
+        needs_caller = _needs_caller(name, descriptor, public=is_public)
+        behaviour = _behaviour(name, descriptor, servicer)
         yield Method(
+            full_name=name,
             descriptor=descriptor,
             request_class=GetMessageClass(descriptor.input_type),
             response_class=GetMessageClass(descriptor.output_type),
             needs_caller=needs_caller,
-            run=pipeline.wrap(descriptor, _behaviour(descriptor, servicer), needs_caller=needs_caller),
+            run=pipeline.wrap(name, descriptor, behaviour, needs_caller=needs_caller),
         )
 
 
-def full_name(descriptor: MethodDescriptor) -> str:
-    """The name of a method in logs and sentences: service, slash, method."""
-    return f"{descriptor.containing_service.full_name}/{descriptor.name}"
-
-
-def _needs_caller(descriptor: MethodDescriptor, public: frozenset[str]) -> bool:
-    name = full_name(descriptor)
+def _needs_caller(name: str, descriptor: MethodDescriptor, *, public: bool) -> bool:
     options: Any = descriptor.GetOptions()
     permission: str = options.Extensions[auth_option].permission
-    declared_public = name in public or f"{descriptor.containing_service.full_name}/*" in public
-    if permission == AUTHENTICATED and not declared_public:
-        return True
-    if declared_public and not permission:
-        return False
-    if declared_public:
+    if public and permission:
         raise StartupError(f"{name}: it is public, yet declares the permission {permission!r}")
-    if permission:
+    if not public and not permission:
+        raise StartupError(f"{name}: no permission is declared; set zitadel.v1.auth_option or make the method public")
+    if permission not in {"", AUTHENTICATED}:
         raise StartupError(f"{name}: the permission {permission!r} is not one this server can check")
-    raise StartupError(f"{name}: no permission is declared; set zitadel.v1.auth_option or make the method public")
+    return not public
 
 
-def _behaviour(descriptor: MethodDescriptor, servicer: object) -> Callable[[Any, Any], Any]:
-    behaviour: Callable[[Any, Any], Any] | None = getattr(servicer, descriptor.name, None)
+def _behaviour(name: str, descriptor: MethodDescriptor, servicer: object) -> Behaviour:
+    behaviour: Behaviour | None = getattr(servicer, descriptor.name, None)
     if inspect.iscoroutinefunction(behaviour):
         return behaviour
     if behaviour is not None and inspect.isasyncgenfunction(behaviour) and descriptor.server_streaming:
         return behaviour
-    raise StartupError(f"{full_name(descriptor)}: {type(servicer).__name__} must define it as an async function")
+    raise StartupError(f"{name}: {type(servicer).__name__} must define it as an async function")

@@ -19,7 +19,6 @@ from authsvc.errors import AuthsvcError, Unauthenticated
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
 from authsvc.rpc.call import Call
-from authsvc.rpc.method import full_name
 from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.rpc.translate import internal_error, status_of
 from authsvc.telemetry.calls import CallLog
@@ -40,12 +39,11 @@ class Pipeline:
         self._unary_timeout = unary_timeout
 
     def wrap(
-        self, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool
+        self, name: str, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool
     ) -> Callable[[Call], Awaitable[Status]]:
-        """The whole way of a call of a method whose servicer has this behaviour."""
+        """The whole way of a call of a method whose servicer has this behaviour; `name` stands in the log."""
         handler = self._handler(descriptor, behaviour, needs_caller=needs_caller)
         timeout = None if descriptor.client_streaming or descriptor.server_streaming else self._unary_timeout
-        name = full_name(descriptor)
 
         async def run(call: Call) -> Status:
             if call.deadline is None and timeout is not None:
