@@ -92,7 +92,7 @@ class Settings(BaseModel):
     )
     reflection: bool = Field(default=True, description="serve gRPC reflection")
     call_timeout: float = Field(
-        default=10.0, gt=0, le=3600, description="bound of a unary call whose client sets no deadline"
+        default=10.0, gt=0, le=3600, description="how long a unary call may take, also if its client allows more"
     )
     max_message_bytes: int = Field(
         default=256 * 1024, ge=1024, le=2**26, description="largest request message, also after decompression"

@@ -11,6 +11,7 @@ from grpc import StatusCode
 
 from authsvc.doors.grpc import decode, unknown_method
 from authsvc.doors.limits import Limits
+from authsvc.doors.metadata import check_size
 from authsvc.rpc.call import DETAILS_KEY, Call, Metadata, Metadatum
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status
@@ -28,16 +29,16 @@ def grpcio_server(methods: Mapping[str, Method], limits: Limits) -> grpc.aio.Ser
             ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, not a worker
         ]
     )
-    server.add_generic_rpc_handlers([Handlers(methods)])
+    server.add_generic_rpc_handlers([Handlers(methods, limits)])
     return server
 
 
 class Handlers(grpc.GenericRpcHandler):
     """Looks methods up by path, known or not."""
 
-    def __init__(self, methods: Mapping[str, Method]) -> None:
+    def __init__(self, methods: Mapping[str, Method], limits: Limits) -> None:
         self._methods = methods
-        self._handlers = {path: _handler(method) for path, method in methods.items()}
+        self._handlers = {path: _handler(method, limits) for path, method in methods.items()}
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
         """The handler of a path; messages stay bytes."""
@@ -49,17 +50,30 @@ class GrpcioExchange:
 
     door = "grpcio"
 
-    def __init__(self, method: Method, context: Context, next_request: Callable[[], Awaitable[bytes | None]]) -> None:
+    def __init__(
+        self, method: Method, limits: Limits, context: Context, next_request: Callable[[], Awaitable[bytes | None]]
+    ) -> None:
         self.peer = context.peer()
-        self._request_class = method.request_class
+        self._method = method
+        self._limits = limits
         self._context = context
         self._next_request = next_request
         self._started = False
 
+    def metadata(self) -> list[Metadatum]:
+        """The metadata that the client sent; C-core itself does not limit what arrives before its settings do."""
+        metadata = [Metadatum(key, value) for key, value in self._context.invocation_metadata() or ()]
+        check_size(metadata, self._limits.metadata)
+        return metadata
+
+    def timeout(self) -> float | None:
+        """The seconds that the client allows."""
+        return self._context.time_remaining()
+
     async def receive(self) -> Message | None:
         """The next request message."""
         data = await self._next_request()
-        return None if data is None else decode(self._request_class, data)
+        return None if data is None else decode(self._method.request_class, data)
 
     async def start(self, metadata: Metadata) -> None:
         """Send the initial metadata."""
@@ -74,11 +88,10 @@ class GrpcioExchange:
         """Send one message of a response stream."""
         await self._context.write(message)
 
-    async def run(self, method: Method) -> bytes | None:
+    async def run(self) -> bytes | None:
         """Take the call through the pipeline; the answer of a unary method that ended well."""
-        metadata = [Metadatum(key, value) for key, value in self._context.invocation_metadata() or ()]
-        call = Call(method, metadata, self, self._context.time_remaining())
-        status = await method.run(call)
+        call = Call(self._method, self)
+        status = await self._method.run(call)
         if not self._started:
             await self.start(call.initial_metadata)
         await _finish(self._context, status, call.trailing_metadata())
@@ -94,21 +107,21 @@ async def _finish(context: Context, status: Status, trailing: Metadata) -> None:
     await context.abort(status.code, status.message, (*details, *trailing))
 
 
-def _handler(method: Method) -> grpc.RpcMethodHandler[bytes, bytes]:
+def _handler(method: Method, limits: Limits) -> grpc.RpcMethodHandler[bytes, bytes]:
     async def with_request(request: bytes, context: Context) -> bytes | None:
         requests = iter((request,))
 
         async def next_request() -> bytes | None:
             return next(requests, None)
 
-        return await GrpcioExchange(method, context, next_request).run(method)
+        return await GrpcioExchange(method, limits, context, next_request).run()
 
     async def with_requests(_: Any, context: Context) -> bytes | None:
         async def next_request() -> bytes | None:
             request: Any = await context.read()
             return None if request is grpc.aio.EOF else bytes(request)
 
-        return await GrpcioExchange(method, context, next_request).run(method)
+        return await GrpcioExchange(method, limits, context, next_request).run()
 
     kind = f"{_arity(method.client_streaming)}_{_arity(method.server_streaming)}"
     factory = getattr(grpc, f"{kind}_rpc_method_handler")

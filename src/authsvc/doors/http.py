@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from google.protobuf.message import Message
 from grpc import StatusCode
@@ -22,6 +23,9 @@ _WATCH_AFTER = 0.02
 _AHEAD = 64 * 1024  # bytes; about what the HTTP server holds too
 
 Headers = list[tuple[bytes, bytes]]
+T = TypeVar("T")
+
+_SHUTDOWN = Status(StatusCode.UNAVAILABLE, "the server is shutting down")
 
 
 async def respond(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
@@ -46,22 +50,29 @@ class HttpExchange(ABC):
 
     async def run(self, method: Method) -> None:
         """Take the call through the pipeline and send how it ended; nothing when the client went away."""
-        try:
-            call = Call(method, self.metadata(), self, timeout_of(self.headers))
-        except StatusError as error:
-            await self.finish(error.status, [], [], None)
-            return
-        except Malformed as error:
-            await self.finish(Status(self.malformed, str(error)), [], [], None)
-            return
+        call = Call(method, self)
         with self._incoming:
-            status = await method.run(call)
+            try:
+                status = await method.run(call)
+            except asyncio.CancelledError:
+                status = self._incoming.shutdown()
             await self.finish(status, call.initial_metadata, call.trailing_metadata(), call.response)
 
     def metadata(self) -> list[Metadatum]:
-        """The metadata in the request's headers. Raises `StatusError` when they are too large, or `Malformed`."""
+        """The metadata in the request's headers. Raises `StatusError` when they are too large or malformed."""
         check_size(self.headers, self.limits.metadata)
-        return metadata_of(self.headers)
+        return self.readable(metadata_of, self.headers)
+
+    def timeout(self) -> float | None:
+        """The seconds in `grpc-timeout`. Raises `StatusError` when it is malformed."""
+        return self.readable(timeout_of, self.headers)
+
+    def readable(self, read: Callable[[Headers], T], headers: Headers) -> T:
+        """What `read` finds in the headers. Raises `StatusError`, with the door's code, for what is malformed."""
+        try:
+            return read(headers)
+        except Malformed as error:
+            raise StatusError(self.malformed, str(error)) from None
 
     @property
     def more_body(self) -> bool:
@@ -122,6 +133,13 @@ class Incoming:
             self._watcher.cancel()
         # Any cancellation beside ours, such as the server's shutdown, goes on.
         return self._gone and kind is asyncio.CancelledError and self._task is not None and not self._task.uncancel()
+
+    def shutdown(self) -> Status:
+        """The outcome of a cancelled call whose client is still there: only the end of the server cancels it."""
+        if self._gone or self._task is None:
+            raise asyncio.CancelledError
+        self._task.uncancel()
+        return _SHUTDOWN
 
     @property
     def over(self) -> bool:

@@ -71,7 +71,7 @@ class JsonExchange(HttpExchange):
             for name, value in self.headers
             if name in _HEADERS_IN or name.startswith(_METADATA_PREFIX)
         ]
-        return metadata_of(kept)
+        return self.readable(metadata_of, kept)
 
     async def receive(self) -> Message | None:
         """The request message from path, query and body."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -52,9 +52,9 @@ def header(headers: Headers, name: bytes, default: _T = b"") -> bytes | _T:  # t
     return next((value for key, value in headers if key == name), default)
 
 
-def check_size(headers: Headers, limit: int) -> None:
-    """Raise RESOURCE_EXHAUSTED if the headers are larger than `limit` bytes."""
-    if sum(len(key) + len(value) + _HEADER_OVERHEAD for key, value in headers) > limit:
+def check_size(entries: Iterable[tuple[Sized, Sized]], limit: int) -> None:
+    """Raise RESOURCE_EXHAUSTED if headers or metadata are larger than `limit` bytes."""
+    if sum(len(key) + len(value) + _HEADER_OVERHEAD for key, value in entries) > limit:
         raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"metadata larger than {limit} bytes")
 
 

@@ -81,6 +81,12 @@ class Exchange(Protocol):
     def peer(self) -> str:
         """The client's address as gRPC writes it."""
 
+    def metadata(self) -> Sequence[Metadatum]:
+        """The metadata that the client sent. Raises `StatusError` when it is too large or cannot be read."""
+
+    def timeout(self) -> float | None:
+        """The seconds that the client allows, None if it sets no limit. Raises `StatusError` like `metadata`."""
+
     async def receive(self) -> Message | None:
         """The next request message; None when the client has sent its last. Raises `StatusError` for bad bytes."""
 
@@ -97,19 +103,17 @@ class Exchange(Protocol):
 class Call(grpc.aio.ServicerContext[Any, Any]):
     """The context of one call: `grpc.aio.ServicerContext`, and the caller.
 
-    `timeout` is what the client allows, in seconds. `response` is the encoded answer of a unary method that ended well.
+    `response` is the encoded answer of a unary method that ended well.
     """
 
-    def __init__(
-        self, method: Called, metadata: Sequence[Metadatum], exchange: Exchange, timeout: float | None = None
-    ) -> None:
+    def __init__(self, method: Called, exchange: Exchange) -> None:
         self.method = method
         self.exchange = exchange
         self.request_id = secrets.token_hex(8)
         self.initial_metadata: list[tuple[str, str | bytes]] = [("x-request-id", self.request_id), *_NO_STORE]
         self.response: bytes | None = None
         self.deadline: float | None = None
-        self._metadata = metadata
+        self._metadata: Sequence[Metadatum] = ()
         self._trailing: list[tuple[str, str | bytes]] = []
         self._caller: Caller | None = None
         self._code: grpc.StatusCode | None = None
@@ -119,10 +123,19 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         self._done = False
         self._cancelled = False
         self._callbacks: list[Callable[[Any], None]] = []
-        if timeout is not None:
-            self.limit_time(timeout)
 
     # What is ours.
+
+    def open(self, longest: float | None) -> None:
+        """Take metadata and deadline from the request; the call may take `longest` seconds, whatever the client allows.
+
+        Raises:
+            StatusError: the metadata is too large, or a header cannot be read.
+        """
+        self._metadata = self.exchange.metadata()
+        limits = [limit for limit in (self.exchange.timeout(), longest) if limit is not None]
+        if limits:
+            self.deadline = asyncio.get_running_loop().time() + min(limits)
 
     @property
     def caller(self) -> Caller:
@@ -145,10 +158,6 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         accepted = ",".join(self.header("accept-language")).split(",")
         tags = (tag.partition(";")[0].strip() for tag in (preferred, *accepted))
         return [tag for tag in tags if tag]
-
-    def limit_time(self, timeout: float) -> None:
-        """Let the call end `timeout` seconds from now at the latest."""
-        self.deadline = asyncio.get_running_loop().time() + timeout
 
     def add_trailing_metadata(self, key: str, value: str) -> None:
         """Add one entry to the trailing metadata."""

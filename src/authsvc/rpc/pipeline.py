@@ -31,7 +31,7 @@ _TOO_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
 
 
 class Pipeline:
-    """Wraps methods. `unary_timeout` bounds, in seconds, the unary calls whose client sets no deadline."""
+    """Wraps methods. `unary_timeout` bounds every unary call, in seconds, also where the client allows more."""
 
     def __init__(self, authenticator: Authenticator, log: CallLog, unary_timeout: float) -> None:
         self._authenticator = authenticator
@@ -46,11 +46,9 @@ class Pipeline:
         timeout = None if descriptor.client_streaming or descriptor.server_streaming else self._unary_timeout
 
         async def run(call: Call) -> Status:
-            if call.deadline is None and timeout is not None:
-                call.limit_time(timeout)
             started = self._log.clock()
             try:
-                status = await self._outcome(handler, call)
+                status = await self._outcome(handler, call, timeout)
             except asyncio.CancelledError:
                 self._log.ended(name, call.exchange.door, call.request_id, "CANCELLED", started)
                 call.close(cancelled=True)
@@ -61,11 +59,12 @@ class Pipeline:
 
         return run
 
-    async def _outcome(self, handler: Handler, call: Call) -> Status:
-        remaining = call.time_remaining()
-        if remaining is not None and remaining < _CLOCK_STEP:  # a handler that never waits would not notice
-            return _TOO_LATE
+    async def _outcome(self, handler: Handler, call: Call, longest: float | None) -> Status:
         try:
+            call.open(longest)
+            remaining = call.time_remaining()
+            if remaining is not None and remaining < _CLOCK_STEP:  # a handler that never waits would not notice
+                return _TOO_LATE
             async with asyncio.timeout_at(call.deadline) as deadline:
                 await handler(call)
             return call.outcome()
