@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trustme
 
-from authsvc.config import Address, load
+from authsvc.config import Address, Settings, load
 from authsvc.errors import StartupError
 
 ADDRESS = "must be HOST:PORT, for example 127.0.0.1:8080"
@@ -82,7 +82,7 @@ GOOD: list[tuple[str, str, object, object]] = [
     ("call_timeout", "3600", "3600", 3600.0),
     ("max_message_bytes", "1024", "1024", 1024),
     ("max_message_bytes", "67108864", "67108864", 2**26),
-    ("max_metadata_bytes", "65536", "65536", 2**16),
+    ("max_metadata_bytes", "16384", "16384", 2**14),
     ("drain_delay", "0", "0", 0.0),
     ("drain_timeout", "0.1", "0.1", 0.1),
     ("log_level", "debug", '"debug"', "debug"),
@@ -171,7 +171,7 @@ BAD: list[tuple[str, str, str]] = [
     ("max_message_bytes", "1e6", INTEGER),
     ("max_message_bytes", "256k", INTEGER),
     ("max_metadata_bytes", "1023", "input should be greater than or equal to 1024"),
-    ("max_metadata_bytes", "65537", "input should be less than or equal to 65536"),
+    ("max_metadata_bytes", "16385", "input should be less than or equal to 16384"),
     ("drain_delay", "-0.1", "input should be greater than or equal to 0"),
     ("drain_delay", "3601", "input should be less than or equal to 3600"),
     ("drain_timeout", "0", "input should be greater than 0"),
@@ -275,6 +275,34 @@ def test_files_that_make_no_pair(tmp_path: Path, pair: tuple[str, str]) -> None:
     for chosen_cert, chosen_key in ((cert, other), (junk, key), (cert, junk), (key, cert), (cert, locked)):
         sentence = _refusal({"tls_key": str(chosen_key)}, {"AUTHSVC_TLS_CERT": str(chosen_cert)})
         assert re.match(r"AUTHSVC_TLS_CERT, --tls-key: tls_cert and tls_key cannot be used: .", sentence)
+
+
+def test_settings_that_are_not_asked_for() -> None:
+    """A command that needs one setting does not stumble over the value of another, but over an unknown name."""
+    settings = load({}, {"AUTHSVC_TLS_CERT": "/nowhere", "AUTHSVC_LOG_LEVEL": "error"}, only=["log_level"])
+    assert (settings.log_level, settings.tls_cert) == ("error", None)
+    with pytest.raises(StartupError, match="AUTHSVC_NONSENSE: there is no such setting"):
+        load({}, {"AUTHSVC_NONSENSE": "1"}, only=["log_level"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "ignored"),
+    [
+        ("AUTHSVC_SERVICE_HOST", "10.0.0.1", True),
+        ("AUTHSVC_SERVICE_PORT", "8080", True),
+        ("AUTHSVC_SERVICE_PORT_GRPC", "8080", True),
+        ("AUTHSVC_PORT", "tcp://10.0.0.1:8080", True),
+        ("AUTHSVC_PORT_8080_TCP_ADDR", "10.0.0.1", True),
+        ("AUTHSVC_PORT", "8080", False),
+        ("AUTHSVC_SERVICE", "x", False),
+    ],
+)
+def test_what_kubernetes_sets(name: str, value: str, ignored: bool) -> None:  # noqa: FBT001
+    """The variables that Kubernetes makes of a service named authsvc are no settings, and no mistakes."""
+    if ignored:
+        assert load({}, {name: value}) == Settings()
+    else:
+        assert _refusal(environment={name: value}) == f"{name}: there is no such setting"
 
 
 def test_settings_do_not_change() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import grpc
+import h2.config
+import h2.connection
+import h2.events
 import httpx2
 import pytest
 from harness import BROWSER, GIGI, Server, authsvc, environment, serving
@@ -120,6 +126,56 @@ def test_logs_hold_no_token(database: str, tmp_path: Path) -> None:
         assert token[:-1] not in server.logged()
         assert "canary" not in server.logged()
         assert server.logged().count('"event":"call"') == 4
+
+
+@pytest.mark.parametrize("port", ["one address", "grpcio"])
+def test_broken_headers_do_not_bring_a_token_into_the_log(database: str, tmp_path: Path, port: str) -> None:
+    """A token beside bytes that are no text is refused, and does not reach the log; every line there is JSON."""
+    with serving(database, tmp_path / "log", log_level="debug") as server:
+        token = server.token(GIGI)
+        address = server.address if port == "one address" else server.grpcio_address
+        for headers in ([("authorization", f"Bearer {token}\xff")], [("grpc-timeout", token)], [("x-bin", token)]):
+            _send_grpc(address, [(name.encode(), value.encode("latin-1")) for name, value in headers])
+        server.stop()
+        assert token not in server.logged()
+        assert all(json.loads(line) for line in server.logged().splitlines())
+
+
+def test_an_open_stream_is_told_of_the_shutdown(database: str, tmp_path: Path) -> None:
+    """A stream that outlasts the drain ends as UNAVAILABLE, and leaves no traceback in the log."""
+    with serving(database, tmp_path / "log", drain_timeout="1") as server:
+        with grpc.insecure_channel(server.address) as channel:
+            path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+            forever = threading.Event()
+            stream: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(path)
+            call = stream(b"" for _ in iter(lambda: forever.wait(20), True))
+            time.sleep(0.5)
+            server.process.terminate()
+            with pytest.raises(grpc.RpcError):
+                next(call)
+            assert call.code() is grpc.StatusCode.UNAVAILABLE
+            forever.set()
+        assert server.process.wait(10) == 0
+        assert "Traceback" not in server.logged()
+
+
+def _send_grpc(address: str, headers: list[tuple[bytes, bytes]]) -> None:
+    """Send one call whose headers no gRPC library would send, and wait for the end of its stream."""
+    peer = h2.connection.H2Connection(h2.config.H2Configuration(validate_outbound_headers=False))
+    peer.initiate_connection()
+    path = b"/zitadel.auth.v1.AuthService/GetMyUser"
+    head = [(b":method", b"POST"), (b":path", path), (b":scheme", b"http"), (b":authority", b"localhost")]
+    peer.send_headers(1, [*head, (b"content-type", b"application/grpc"), (b"te", b"trailers"), *headers])
+    peer.send_data(1, bytes(5), end_stream=True)
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(peer.data_to_send())
+        while data := connection.recv(65_536):
+            events = peer.receive_data(data)
+            connection.sendall(peer.data_to_send())
+            if any(isinstance(event, h2.events.StreamEnded | h2.events.StreamReset) for event in events):
+                return
+    raise AssertionError("the call did not end")
 
 
 def _children(server: Server) -> list[int]:

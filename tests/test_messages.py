@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from authsvc import messages
-from authsvc.domain.paging import MAX_LIMIT
 from authsvc.messages import CATALOGUE, DEFAULT_LANGUAGE, text
 
 KEY = "Errors.User.NotFound"
@@ -59,6 +58,6 @@ def test_every_language_translates_english() -> None:
         assert all(value and value.isprintable() for value in texts.values())
 
 
-def test_texts_tell_the_truth() -> None:
-    """The text about the limit names the limit."""
-    assert str(MAX_LIMIT) in text("Errors.Limit.ExceedsMaximum")
+def test_texts_name_their_parameters() -> None:
+    """A text names the field and the limit that the error is about."""
+    assert text("Errors.Limit.ExceedsMaximum", field="a.b", maximum=7) == "a.b: must not exceed 7"

@@ -20,13 +20,13 @@ from authsvc.doors.grpc_web import GrpcWeb
 from authsvc.doors.json import Json
 from authsvc.doors.limits import Limits
 from authsvc.doors.probes import Probes
-from authsvc.errors import Unavailable
 from authsvc.identity.authenticator import Authenticator
 from authsvc.rpc.method import Method, service_methods
 from authsvc.rpc.pipeline import Pipeline
-from authsvc.store.executor import Executor, Prepared
+from authsvc.store.executor import Executor
 from authsvc.store.open import open_store
 from authsvc.store.reads import Reads
+from authsvc.store.revision import answers
 from authsvc.telemetry.calls import CallLog
 
 JSON_PREFIX = "/auth/v1"
@@ -39,9 +39,6 @@ PUBLIC = frozenset(
         "grpc.reflection.v1alpha.ServerReflection/*",
     }
 )
-
-
-_PING = Prepared("SELECT version_num FROM alembic_version", (), {})  # reads the file, unlike SELECT 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ async def open_service(settings: Settings) -> Service:
     executor = await open_store(settings.database_url)
     reads = Reads(executor)
     auth = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
-    health = HealthServicer([auth.full_name], partial(_ready, executor))
+    health = HealthServicer([auth.full_name], partial(answers, executor))
     pipeline = Pipeline(Authenticator(reads), CallLog(), settings.call_timeout)
     services: list[tuple[ServiceDescriptor, object]] = [
         (auth, AuthServicer(reads)),
@@ -87,13 +84,6 @@ async def open_service(settings: Settings) -> Service:
     }
     limits = Limits(message=settings.max_message_bytes, metadata=settings.max_metadata_bytes)
     return Service(methods, health, limits, executor)
-
-
-async def _ready(executor: Executor) -> bool:
-    try:
-        return await executor.fetch_one(_PING) is not None
-    except Unavailable:
-        return False
 
 
 def _reflection(names: list[str]) -> list[tuple[ServiceDescriptor, object]]:

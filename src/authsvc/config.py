@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import ssl
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote
@@ -19,6 +19,8 @@ from authsvc.errors import StartupError
 
 _PREFIX = "AUTHSVC_"
 _FILE = "AUTHSVC_CONFIG"
+# What Kubernetes puts into every container for a service that is named authsvc.
+_INJECTED = re.compile(r"AUTHSVC_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\w+)")
 _HOST = re.compile(r"[^\s\[\]]+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _DATABASE_URL = re.compile(r"sqlite:///([^?#]+)")
@@ -98,7 +100,7 @@ class Settings(BaseModel):
         default=256 * 1024, ge=1024, le=2**26, description="largest request message, also after decompression"
     )
     max_metadata_bytes: int = Field(
-        default=16 * 1024, ge=1024, le=2**16, description="largest metadata or headers of a request"
+        default=16 * 1024, ge=1024, le=2**14, description="largest metadata or headers of a request"
     )
     drain_delay: float = Field(
         default=0.0, ge=0, le=3600, description="how long to go on serving after SIGTERM while health says NOT_SERVING"
@@ -129,8 +131,15 @@ def _check_pair(cert: Path, key: Path) -> None:
         raise ValueError(f"tls_cert and tls_key cannot be used: {getattr(error, 'reason', None) or error}") from None
 
 
-def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | None = None) -> Settings:
+def load(
+    flags: Mapping[str, str],
+    environment: Mapping[str, str],
+    file: Path | None = None,
+    only: Collection[str] = Settings.model_fields.keys(),
+) -> Settings:
     """The settings. `flags` holds those given on the command line, by name.
+
+    The others than `only` keep their defaults: whoever works on the database need not be able to read the TLS key.
 
     Raises:
         StartupError: a setting is unknown, has a bad value, or contradicts another; the sentence names it and where it
@@ -148,7 +157,8 @@ def load(flags: Mapping[str, str], environment: Mapping[str, str], file: Path | 
         name, value = found
         if name not in Settings.model_fields:
             raise StartupError(f"{source}: there is no such setting")
-        values[name], sources[name] = value, source
+        if name in only:
+            values[name], sources[name] = value, source
     return _settings(values, sources)
 
 
@@ -172,8 +182,13 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name.removeprefix(_PREFIX).lower(): value
         for name, value in sorted(environment.items())
-        if name.startswith(_PREFIX) and name != _FILE
+        if name.startswith(_PREFIX) and name != _FILE and not _injected(name, value)
     }
+
+
+def _injected(name: str, value: str) -> bool:
+    """Whether a variable is one that Kubernetes sets for a service named authsvc, and no setting of anybody's."""
+    return bool(_INJECTED.fullmatch(name)) or (name == "AUTHSVC_PORT" and value.startswith("tcp://"))
 
 
 def _from_file(file: Path | None) -> list[tuple[str, tuple[str, Any]]]:

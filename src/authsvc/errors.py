@@ -18,23 +18,23 @@ class Kind(Enum):
     PERMISSION_DENIED = "permission_denied"
     NOT_FOUND = "not_found"
     UNAVAILABLE = "unavailable"
-    INTERNAL = "internal"
 
 
 class AuthsvcError(Exception):
     """A failure that the client may learn about.
 
-    `id` is stable and may be empty (then the client sees the bare text and no details). `key` is a message key;
-    `localized` says whether the text follows the caller's language.
+    `id` is stable and may be empty (then the client sees the bare text and no details). `key` is a message key, and
+    `parameters` are what its text names; `localized` says whether the text follows the caller's language.
     """
 
     kind: ClassVar[Kind]
     localized: ClassVar[bool] = True
 
-    def __init__(self, key: str, id: str = "") -> None:  # noqa: A002 - the field's name on the wire
+    def __init__(self, key: str, id: str = "", **parameters: object) -> None:  # noqa: A002 - its name on the wire
         super().__init__(f"{key} ({id})" if id else key)
         self.key = key
         self.id = id
+        self.parameters = parameters
 
 
 class InvalidArgument(AuthsvcError):
@@ -42,8 +42,8 @@ class InvalidArgument(AuthsvcError):
 
     kind = Kind.INVALID_ARGUMENT
 
-    def __init__(self, field: str, key: str, id: str) -> None:  # noqa: A002
-        super().__init__(key, id)
+    def __init__(self, field: str, key: str, id: str, **parameters: object) -> None:  # noqa: A002
+        super().__init__(key, id, field=field, **parameters)
         self.field = field
 
 

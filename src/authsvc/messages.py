@@ -7,7 +7,7 @@ from collections.abc import Iterable
 CATALOGUE: dict[str, dict[str, str]] = {
     "en": {
         "Errors.Internal": "An internal error occurred",
-        "Errors.Limit.ExceedsMaximum": "query.limit: must not exceed 1000",
+        "Errors.Limit.ExceedsMaximum": "{field}: must not exceed {maximum}",
         "Errors.Store.Unavailable": "The service is temporarily unavailable",
         "Errors.User.NotFound": "User could not be found",
     },
@@ -15,10 +15,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
 DEFAULT_LANGUAGE = "en"
 
 
-def text(key: str, languages: Iterable[str] = ()) -> str:
+def text(key: str, languages: Iterable[str] = (), **parameters: object) -> str:
     """The text of `key` in the first of `languages` (BCP 47 tags) that has it, else English, else `key`."""
     for language in (*languages, DEFAULT_LANGUAGE):
         texts = CATALOGUE.get(language.partition("-")[0].lower(), {})
         if key in texts:
-            return texts[key]
+            return texts[key].format(**parameters)
     return key

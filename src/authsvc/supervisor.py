@@ -186,6 +186,7 @@ def _web(settings: Settings, link: Connection, listener: socket.socket) -> None:
 
 
 def _grpcio(settings: Settings, link: Connection, address: Address) -> None:
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # C-core writes past our logs, and shows what clients sent
     from authsvc import workers  # noqa: PLC0415
 
     workers.run_grpcio(settings, link, address)

@@ -148,16 +148,8 @@ def _run(
     logs.configure(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_worker(settings, link, start))
+            runner.run(Worker(settings, link).serve(start))
     except (StartupError, OSError) as error:
         with suppress(BrokenPipeError):
             link.send(str(error))
         raise SystemExit(1) from None
-
-
-async def _worker(
-    settings: Settings,
-    link: Connection,
-    start: Start,
-) -> None:
-    await Worker(settings, link).serve(start)

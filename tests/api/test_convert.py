@@ -41,7 +41,7 @@ HUMAN = User(
     created_at=CREATED,
     changed_at=CHANGED,
     last_login=CHANGED,
-    domains="a.example b.example",
+    domains="1b.example 0a.example",
 )
 NOTHING: dict[str, Any] = {
     "first_name": "",

@@ -26,8 +26,11 @@ from authsvc.directory.model import (
     User,
     UserGrant,
 )
+from authsvc.domain.clock import SECOND
+from authsvc.domain.tokens import token_hash
 from authsvc.store import schema
 from authsvc.store.executor import Executor, Prepared
+from authsvc.store.reads import Reads
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
@@ -120,10 +123,12 @@ async def test_demo_is_the_world_of_the_documents(executor: SqliteExecutor, writ
     """The example holds what the API's documentation shows."""
     document = read(DEMO)
     await apply(writes, document)
-    user_id = await writes.find_user("gigi@zitadel.com")
-    assert user_id == 69629023906488334
-    assert await writes.find_user("gigi@zitadel.zitadel.ch") == user_id
-    assert await writes.open_session(user_id, 69629023906488334) == 69629023906488334
+    gigi = browser = 69629023906488334
+    for name in ("gigi@zitadel.com", "gigi@zitadel.zitadel.ch"):
+        _, token = await writes.sign_in(name, browser, SECOND)
+        record = await Reads(executor).token(token_hash(token), None)
+        assert record is not None
+        assert (record.user_id, record.session_id, record.agent_id) == (gigi, gigi, browser)
 
 
 # Texts in which YAML sees something else than a text, or something of its own.

@@ -31,6 +31,7 @@ from authsvc.workers import WebServer, _uvicorn_config
 NAME = "stage.v1.Stage"
 TOKEN = "the-token"
 LIMIT = 4096
+LIMITS = Limits(message=LIMIT, metadata=16 * 1024)
 Behaviour = Callable[..., Any]
 
 
@@ -91,7 +92,7 @@ class Tokens:
 
     async def token(self, token_hash: bytes, org_id: int | None) -> TokenRecord | None:
         """The record of `TOKEN`, whatever the hash; nothing is looked up."""
-        return TokenRecord(1, 2, 2**62, None, 1, 1, "de-CH", 3, 1, 4, 1, 5, None)
+        return TokenRecord(1, 2, 2**62, None, 1, "de-CH", 3, 1, 4, 1, 5, None)
 
 
 async def _echo(request: Any, context: Any) -> Any:
@@ -138,7 +139,7 @@ def stage_service(*, limits: Limits | None = None, unary_timeout: float = 10.0, 
         return True
 
     methods = stage_methods(unary_timeout, **behaviours)
-    return Service(methods, HealthServicer([NAME], ready), limits or Limits(message=LIMIT), cast("Any", None))
+    return Service(methods, HealthServicer([NAME], ready), limits or LIMITS, cast("Any", None))
 
 
 @dataclass

@@ -7,6 +7,7 @@ import asyncio
 import h2.config
 import h2.connection
 import h2.events
+from doors.peers import http1, http1_request
 from doors.stage import playing
 
 
@@ -39,3 +40,18 @@ async def test_a_path_that_is_not_ascii_is_refused() -> None:
     async with playing() as stage:
         assert (await _get(stage.port, b"/\xff"))[":status"] == "400"
         assert (await _get(stage.port, b"/debug/healthz"))[":status"] == "200"
+
+
+async def test_a_target_may_be_a_whole_url() -> None:
+    """Over HTTP/1.1 a request that names its target as for a proxy gets the path's answer (RFC 9112, section 3.2.2)."""
+    async with playing() as stage:
+        for target in ("http://localhost/debug/healthz", "http://localhost"):
+            request = http1_request("GET", target)
+            assert (await http1(stage.port, request)).status == (200 if target.endswith("healthz") else 404)
+
+
+async def test_an_offered_upgrade_is_passed_over() -> None:
+    """A client that offers to upgrade is answered over HTTP/1.1."""
+    async with playing() as stage:
+        request = http1_request("GET", "/debug/healthz", [("connection", "upgrade"), ("upgrade", "h2c")])
+        assert (await http1(stage.port, request)).status == 200

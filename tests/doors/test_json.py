@@ -59,7 +59,6 @@ async def _never(request: Any, context: Any) -> Any:
         "/stage.v1.Stage/Say",
         "/auth/v1/../v1/say",
         "*",
-        "http://h/auth/v1/say",
         "/auth/v1/say;x=1",
         "/\xff",
         "/debug/healthz/",
@@ -359,7 +358,7 @@ async def test_a_post_over_http_2_may_come_without_a_body() -> None:
 
 async def test_large_headers_are_431() -> None:
     """Headers above the limit are refused by name; many small ones count as well."""
-    service = stage_service(Say=_never, limits=Limits(metadata=1024))
+    service = stage_service(Say=_never, limits=Limits(message=LIMIT, metadata=1024))
     for headers in ([("x-a", "x" * 1024)], [(f"x-{number}", "") for number in range(40)]):
         response = await asgi(service.one_address(), SAY, headers)
         assert error(response) == (431, 8, "metadata larger than 1024 bytes")

@@ -8,7 +8,7 @@ from authsvc.domain.ids import MAX_ID
 from authsvc.domain.orgs import OrgState
 from authsvc.domain.sessions import SessionState
 from authsvc.domain.tokens import TokenRecord, token_hash
-from authsvc.domain.users import UserState, UserType
+from authsvc.domain.users import UserState
 from authsvc.errors import AuthsvcError, NotFound, PermissionDenied, Unauthenticated, Unavailable
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import Caller
@@ -21,7 +21,6 @@ RECORD = TokenRecord(
     expires_at=NOW + 1,
     revoked_at=None,
     user_state=UserState.ACTIVE.value,
-    user_type=UserType.HUMAN.value,
     preferred_language="de",
     org_id=7,
     org_state=OrgState.ACTIVE.value,
@@ -98,7 +97,8 @@ async def test_unusable_tokens_are_refused_alike(changed: dict[str, Any]) -> Non
     unknown = await _unknown_token()
     error = await _refusal(**changed)
     assert type(error) is Unauthenticated
-    assert vars(error) == vars(unknown) == {"key": "Errors.Token.Invalid", "id": "AUTH-7fs1e", "token_sent": True}
+    told = {"key": "Errors.Token.Invalid", "id": "AUTH-7fs1e", "parameters": {}, "token_sent": True}
+    assert vars(error) == vars(unknown) == told
     assert error.args == unknown.args
     assert error.__cause__ is None
     assert error.__context__ is None

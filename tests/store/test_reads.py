@@ -336,7 +336,7 @@ async def test_what_a_token_tells(store: Store) -> None:
         record = await store.reads.token(token_hash(token), org_id)
         assert record is not None
         assert (record.id, record.user_id, record.session_id, record.agent_id) == (token_id, 11, 41, 31)
-        assert (record.user_state, record.user_type, record.org_id, record.org_state, record.session_state) == (1,) * 5
+        assert (record.user_state, record.org_id, record.org_state, record.session_state) == (1,) * 4
         assert record.revoked_at is None
         assert record.known_org == known
     assert await store.reads.token(token_hash(token + "x"), None) is None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from authsvc.domain.clock import SECOND
 from authsvc.domain.sessions import SessionState
 from authsvc.domain.tokens import token_hash
 from authsvc.domain.users import UserState
@@ -177,9 +178,12 @@ async def _put_and_fail(writes: Writes) -> None:
 
 
 @pytest.mark.parametrize("name", ["gigi@savanna.example", "gigi@SAVANNA.example"])
-async def test_user_is_found_by_login_name(writes: Writes, name: str) -> None:
+async def test_user_is_found_by_login_name(writes: Writes, executor: SqliteExecutor, name: str) -> None:
     """The domain of a login name may be in any case."""
-    assert await writes.find_user(name) == USER
+    _, token = await writes.sign_in(name, None, SECOND)
+    record = await Reads(executor).token(token_hash(token), None)
+    assert record is not None
+    assert record.user_id == USER
 
 
 @pytest.mark.parametrize("name", ["GIGI@savanna.example", "gigi@waterhole.example", "gigi-giraffe@savanna.example",
@@ -187,19 +191,14 @@ async def test_user_is_found_by_login_name(writes: Writes, name: str) -> None:
 async def test_unknown_login_name_is_refused(writes: Writes, name: str) -> None:
     """Only the login before the @ counts, in its own case, at a domain of the organization."""
     with pytest.raises(Refused, match=f"^no user has the login name {name}$"):
-        await writes.find_user(name)
+        await writes.sign_in(name, None, SECOND)
 
 
 async def test_deleted_user_is_not_found(writes: Writes) -> None:
     """A deleted user has no login name."""
     await _put(writes, schema.users, **_user(state=UserState.DELETED.value))
     with pytest.raises(Refused, match="no user has the login name"):
-        await writes.find_user("gigi@savanna.example")
-
-
-async def test_agent_exists_or_not(writes: Writes) -> None:
-    """An agent is known by its id."""
-    assert (await writes.agent_exists(AGENT), await writes.agent_exists(99)) == (True, False)
+        await writes.sign_in("gigi@savanna.example", None, SECOND)
 
 
 async def test_first_session_is_made(writes: Writes, executor: SqliteExecutor) -> None:

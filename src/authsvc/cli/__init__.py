@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         flags = {name: value for name, value in vars(options).items() if name in config.Settings.model_fields}
         given = {name: value for name, value in flags.items() if value is not None}
-        settings = config.load(given, os.environ, options.config)
+        settings = config.load(given, os.environ, options.config, only=options.settings)
         status: int = options.run(settings, options)
         sys.stdout.flush()
     except StartupError as error:
@@ -63,4 +63,5 @@ def _settings_parser(names: list[str]) -> argparse.ArgumentParser:
     for name in names:
         field = config.Settings.model_fields[name]
         group.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=field.description)
+    parser.set_defaults(settings=names)
     return parser

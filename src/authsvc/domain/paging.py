@@ -25,5 +25,5 @@ def page(offset: int, limit: int, *, ascending: bool) -> Page:
         InvalidArgument: the limit is above the maximum.
     """
     if limit > MAX_LIMIT:
-        raise InvalidArgument("query.limit", "Errors.Limit.ExceedsMaximum", "AUTHSVC-L1m1t")
+        raise InvalidArgument("query.limit", "Errors.Limit.ExceedsMaximum", "AUTHSVC-L1m1t", maximum=MAX_LIMIT)
     return Page(min(offset, _MAX_OFFSET), limit or MAX_LIMIT, ascending)

@@ -33,7 +33,6 @@ class TokenRecord(NamedTuple):
     expires_at: int
     revoked_at: int | None
     user_state: int | None
-    user_type: int | None
     preferred_language: str | None
     org_id: int | None
     org_state: int | None

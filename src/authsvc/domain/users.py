@@ -45,7 +45,10 @@ class AccessTokenType(IntEnum):
 
 
 class User(NamedTuple):
-    """A user as GetMyUser shows it. Times in microseconds; `domains` are the organization's, primary first."""
+    """A user as GetMyUser shows it. Times in microseconds.
+
+    `domains` are those of the organization, separated by spaces, the primary one behind a `0` and the others a `1`.
+    """
 
     id: int
     org_id: int
@@ -77,7 +80,7 @@ class User(NamedTuple):
     @property
     def login_names(self) -> list[str]:
         """One login name per domain of the organization, the preferred one first."""
-        return [login_name(self.login, domain) for domain in (self.domains or "").split()]
+        return [login_name(self.login, domain[1:]) for domain in sorted((self.domains or "").split())]
 
 
 def login_name(login: str, domain: str | None) -> str:

@@ -22,6 +22,8 @@ class OneAddress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if not scope["raw_path"].startswith(b"/"):
+            _to_origin_form(scope)
         content_type = media_type(header(scope["headers"], b"content-type"))
         if not content_type.startswith(b"application/grpc"):
             app = self._probes if scope["path"] in Probes.PATHS else self._json
@@ -34,6 +36,13 @@ class OneAddress:
             trailers = "http.response.trailers" in scope.get("extensions", {})
             app = self._grpc if trailers and scope["method"] == "POST" else self._json
         await app(scope, receive, send)
+
+
+def _to_origin_form(scope: Scope) -> None:
+    """A request may name its target as a whole URL, as for a proxy (RFC 9112, section 3.2.2): keep the path."""
+    for key, colon, slash in (("path", "://", "/"), ("raw_path", b"://", b"/")):
+        target = scope[key].partition(colon)[2]
+        scope[key] = slash + target.partition(slash)[2]
 
 
 async def _unsupported(scope: Scope, receive: Receive, send: Send) -> None:

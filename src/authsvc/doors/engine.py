@@ -21,6 +21,9 @@ class Http1(ZttpProtocol):
         except UnicodeDecodeError:
             self.handle_remote_protocol_error()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: a client may offer what it likes, and is answered over HTTP/1.1."""
+
 
 class Http2(ZttpH2Protocol):
     """HTTP/2. uvicorn 0.54.0 overlooks a request that ends with its headers, and would wait for its body forever."""

@@ -1,7 +1,7 @@
 """gRPC-Web, binary and text, on sonora: its server class and framing, corrected.
 
-sonora 0.2.3 gives the registration type, the frame prefix and the trailer block; how requests are read and answers
-written is replaced, because standard clients cannot read what it sends. docs/architecture.md lists the defects.
+sonora 0.2.3 gives the registration and look-up of methods, the frame prefix and the trailer block. How requests are
+read and answers written is replaced, because standard clients cannot read what it sends: docs/architecture.md says why.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from typing import Any
 
+import grpc
 from grpc import StatusCode
 from sonora.asgi import grpcASGI
 from sonora.protocol import pack_trailers, wrap_message
@@ -36,11 +38,9 @@ class GrpcWeb(grpcASGI):  # type: ignore[misc]  # sonora is untyped
 
     def __init__(self, methods: Mapping[str, Method], limits: Limits) -> None:
         super().__init__(application=None, enable_cors=False)
+        self.add_generic_rpc_handlers([Registered(methods)])
         self._methods = methods
         self._limits = limits
-
-    def _get_rpc_handler(self, path: str) -> Method | None:
-        return self._methods.get(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
@@ -61,6 +61,17 @@ class GrpcWeb(grpcASGI):  # type: ignore[misc]  # sonora is untyped
             await exchange.finish(unknown_method(scope["path"], self._methods), [], [], None)
         else:
             await exchange.run(method)
+
+
+class Registered(grpc.GenericRpcHandler):
+    """The methods, as sonora looks them up."""
+
+    def __init__(self, methods: Mapping[str, Method]) -> None:
+        self._methods = methods
+
+    def service(self, details: grpc.HandlerCallDetails) -> Any:
+        """The method with this path, or None."""
+        return self._methods.get(details.method)
 
 
 def media_type(value: bytes) -> bytes:

@@ -9,5 +9,5 @@ from dataclasses import dataclass
 class Limits:
     """Sizes in bytes: of one request message, also after decompression, and of all metadata of a request."""
 
-    message: int = 256 * 1024
-    metadata: int = 16 * 1024
+    message: int
+    metadata: int

@@ -21,13 +21,12 @@ _CODES = {
     Kind.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
     Kind.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     Kind.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-    Kind.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 
 
 def status_of(error: AuthsvcError, languages: Sequence[str]) -> Status:
     """The status of an expected error: `<text> (<id>)` and an ErrorDetail; the bare text if it has no id."""
-    message = text(error.key, languages) if error.localized else error.key
+    message = text(error.key, languages, **error.parameters) if error.localized else error.key
     code = _CODES[error.kind]
     if not error.id:
         return Status(code, message)

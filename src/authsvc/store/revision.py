@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from authsvc.errors import StartupError
+from authsvc.errors import StartupError, Unavailable
 from authsvc.store.executor import Executor, Prepared
 from authsvc.store.schema import REVISION
 
@@ -24,6 +24,14 @@ async def check_revision(executor: Executor) -> None:
         raise StartupError(f"the database is at revision {found}, this version needs {REVISION}; run `authsvc migrate`")
     if found > REVISION:
         raise too_new(found)
+
+
+async def answers(executor: Executor) -> bool:
+    """Whether the database can be read now: a row of it, not just its connection."""
+    try:
+        return await executor.fetch_one(_VERSION) is not None
+    except Unavailable:
+        return False
 
 
 def too_new(found: str) -> StartupError:

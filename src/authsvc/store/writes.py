@@ -110,20 +110,6 @@ class Writes:
         await tx.execute(prepared, key=values["id"], **values, sequence=change.sequence, changed_at=change.at)
         return "changed"
 
-    async def find_user(self, login_name: str) -> int:
-        """The id of the user with this login name.
-
-        Raises:
-            Refused: nobody has it, or a user who has been deleted.
-        """
-        async with self.transaction() as tx:
-            return await self._find_user(tx, login_name)
-
-    async def agent_exists(self, agent_id: int) -> bool:
-        """Whether there is such a user agent."""
-        async with self.transaction() as tx:
-            return await tx.fetch_one(self._agent, id=agent_id) is not None
-
     async def open_session(self, user_id: int, agent_id: int) -> int:
         """The id of the user's session on the agent; a new one if there is none or the newest has ended.
 
@@ -149,7 +135,7 @@ class Writes:
         With an agent the token belongs to the user's session there, as `open_session` finds or makes it.
 
         Raises:
-            Refused: as `find_user`, `open_session` and `create_token` do.
+            Refused: nobody has the login name, or as `open_session` and `create_token` do.
         """
         async with self.transaction() as tx:
             user_id = await self._find_user(tx, login_name)

@@ -32,6 +32,8 @@ def configure(level: str) -> None:
     handler.setFormatter(formatter)
     # uvicorn tells of its life as news; the supervisor has said it already.
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    # grpcio repeats headers that it cannot decode, tokens included.
+    logging.getLogger("grpc").setLevel(logging.CRITICAL + 1)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
