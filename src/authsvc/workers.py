@@ -24,7 +24,6 @@ from authsvc.doors.grpcio import grpcio_server
 from authsvc.errors import StartupError
 from authsvc.telemetry import logs
 
-_BACKLOG = 2048
 _IDLE_TIMEOUT = 60  # seconds that a connection may rest between requests
 
 
@@ -122,7 +121,6 @@ def _uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,  # anybody on this machine could forge them
         server_header=False,
-        backlog=_BACKLOG,
         timeout_keep_alive=_IDLE_TIMEOUT,
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
         ssl_certfile=settings.tls_cert,
