@@ -20,7 +20,11 @@ async def open_store(path: Path) -> Executor:
         raise StartupError(f"the database {path} does not exist; run `authsvc migrate`")
     try:
         executor = SqliteExecutor(path)
-        await check_revision(executor)
+        try:
+            await check_revision(executor)
+        except BaseException:
+            await executor.close()
+            raise
     except Unavailable as error:
         raise StartupError(f"the database {path} cannot be read: {error.__cause__}") from None
     return executor

@@ -29,9 +29,13 @@ _T = TypeVar("_T")
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to the database file, which is made if it is missing; every statement commits by itself."""
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -66,25 +70,37 @@ class SqliteExecutor:
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
         """Begin a transaction that may write from its first statement, so that it never fails for want of a lock."""
         async with self._turn:
-            if self._writer is None:
-                self._writer = await self._on_thread(partial(connect, self._path))
-            run = self._writer.execute
             try:
-                await self._on_thread(partial(run, "BEGIN IMMEDIATE"))
-                yield SqliteTransaction(self._writer, self._on_thread)
-                await self._on_thread(partial(run, "COMMIT"))
+                writer = await self._on_thread(self._begin)
+                yield SqliteTransaction(writer, self._on_thread)
+                await self._on_thread(partial(writer.execute, "COMMIT"))
             except BaseException:
-                with suppress(Unavailable):  # there is none if it never began, or a failed COMMIT has ended it
-                    await asyncio.shield(self._on_thread(partial(run, "ROLLBACK")))
+                with suppress(Unavailable):
+                    await asyncio.shield(self._on_thread(self._roll_back))
                 raise
 
     async def close(self) -> None:
         """Close the connections; SQLite then folds the write-ahead log into the file."""
         async with self._turn:
-            if self._writer is not None:
-                await self._on_thread(self._writer.close)
+            await self._on_thread(self._close_writer)
         self._thread.shutdown()
         self._reader.close()
+
+    def _begin(self) -> sqlite3.Connection:
+        """On the thread, whose connection stays known even if the task that asked for it is cancelled meanwhile."""
+        if self._writer is None:
+            self._writer = connect(self._path)
+        self._writer.execute("BEGIN IMMEDIATE")
+        return self._writer
+
+    def _roll_back(self) -> None:
+        # There is nothing to undo if the transaction never began, or if a failed COMMIT has ended it.
+        if self._writer is not None and self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
     async def _on_thread(self, work: Callable[[], _T]) -> _T:
         with _answering():
