@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from harness import BROWSER, GIGI, Server, demo_database, serving
+
+from authsvc.store.migrate import migrate
+from authsvc.store.sqlite import SqliteExecutor
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,28 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def database(demo: Path, tmp_path: Path) -> str:
     """The URL of a database with the demo data, for one test."""
     return f"sqlite:///{shutil.copy(demo, tmp_path)}"
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a migrated database without rows; to be copied, not changed."""
+    path = tmp_path_factory.mktemp("empty") / "authsvc.db"
+    migrate(path)
+    return path
+
+
+@pytest.fixture
+def new_database(empty_database: Path, tmp_path: Path) -> Path:
+    """The file of an empty database, for one test."""
+    return Path(shutil.copy(empty_database, tmp_path))
+
+
+@pytest.fixture
+async def executor(new_database: Path) -> AsyncIterator[SqliteExecutor]:
+    """That database, open."""
+    executor = SqliteExecutor(new_database)
+    yield executor
+    await executor.close()
 
 
 @pytest.fixture(scope="session")

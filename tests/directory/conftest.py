@@ -1,36 +1,15 @@
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from authsvc.store.executor import Prepared, Row
-from authsvc.store.migrate import migrate
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 Rows = Callable[[str], Any]
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database without rows, to be copied."""
-    path = tmp_path_factory.mktemp("empty") / "authsvc.db"
-    migrate(path)
-    return path
-
-
-@pytest.fixture
-async def executor(empty_database: Path, tmp_path: Path) -> AsyncIterator[SqliteExecutor]:
-    """A database of the test's own."""
-    path = tmp_path / "authsvc.db"
-    shutil.copy(empty_database, path)
-    executor = SqliteExecutor(path)
-    yield executor
-    await executor.close()
 
 
 @pytest.fixture

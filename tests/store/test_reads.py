@@ -19,7 +19,6 @@ from authsvc.errors import PermissionDenied
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import Caller
 from authsvc.store.executor import Prepared
-from authsvc.store.migrate import migrate
 from authsvc.store.reads import Reads
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
@@ -47,18 +46,10 @@ class Store:
         return list(await self.executor.fetch_all(Prepared(sql, (), {})))
 
 
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database without rows, to be copied."""
-    path = tmp_path_factory.mktemp("blank") / "authsvc.db"
-    migrate(path)
-    return path
-
-
 @pytest.fixture
-async def store(blank: Path, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(new_database: Path) -> AsyncIterator[Store]:
     """An empty database of the test's own."""
-    store = Store(Path(shutil.copy(blank, tmp_path)))
+    store = Store(new_database)
     yield store
     await store.executor.close()
 

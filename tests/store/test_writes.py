@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,37 +14,12 @@ from authsvc.domain.users import UserState
 from authsvc.errors import Refused
 from authsvc.store import schema
 from authsvc.store.executor import Prepared
-from authsvc.store.migrate import migrate
 from authsvc.store.reads import Reads
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 HOUR = 3_600_000_000
 ORG, USER, AGENT = 1, 10, 20
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database without rows, to be copied."""
-    path = tmp_path_factory.mktemp("empty") / "authsvc.db"
-    migrate(path)
-    return path
-
-
-@pytest.fixture
-def database(empty_database: Path, tmp_path: Path) -> Path:
-    """A database of the test's own."""
-    path = tmp_path / "authsvc.db"
-    shutil.copy(empty_database, path)
-    return path
-
-
-@pytest.fixture
-async def executor(database: Path) -> AsyncIterator[SqliteExecutor]:
-    """It, open."""
-    executor = SqliteExecutor(database)
-    yield executor
-    await executor.close()
 
 
 @pytest.fixture
@@ -255,11 +229,11 @@ async def test_token_needs_no_session(writes: Writes, executor: SqliteExecutor) 
     assert record.session_id is None
 
 
-async def test_plain_token_is_nowhere_in_the_database(writes: Writes, database: Path) -> None:
+async def test_plain_token_is_nowhere_in_the_database(writes: Writes, new_database: Path) -> None:
     """Who reads the files of the database, log included, learns no token."""
     _, token = await writes.create_token(USER, None, HOUR)
     assert await writes.revoke_token(token)
-    files = [path.read_bytes() for path in database.parent.iterdir()]
+    files = [path.read_bytes() for path in new_database.parent.iterdir()]
     assert any(token_hash(token) in data for data in files)
     assert not any(token.encode() in data for data in files)
 
