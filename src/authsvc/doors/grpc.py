@@ -36,9 +36,8 @@ def unknown_method(path: str, methods: Mapping[str, Method]) -> Status:
 class GrpcExchange(HttpExchange):
     """A call whose request body is a row of frames."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits, method: Method | None) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
         super().__init__(scope, receive, send, limits)
-        self._method = method
         self._frames: Frames | None = None
         self._messages: deque[bytes] = deque()
         self.started = False
@@ -53,9 +52,7 @@ class GrpcExchange(HttpExchange):
 
     async def receive(self) -> Message | None:
         """The next request message; a unary request is read to its end and must hold exactly one."""
-        if self._method is None:
-            return None
-        if self._method.client_streaming:
+        if self.method.client_streaming:
             return await self._next()
         message = await self._next()
         if message is None or await self._next() is not None:
@@ -67,7 +64,7 @@ class GrpcExchange(HttpExchange):
             self._frames = Frames(self.limits.message, header(self.headers, b"grpc-encoding"))
         while not self._messages and self.more_body:
             self._messages.extend(self._frames.feed(self.decode_chunk(await self.chunk())))
-        if self._messages and self._method:
-            return decode(self._method.request_class, self._messages.popleft())
+        if self._messages:
+            return decode(self.method.request_class, self._messages.popleft())
         self._frames.end()
         return None

@@ -27,7 +27,7 @@ class GrpcH2:
         """Serve one call."""
         path = scope["path"]
         method = self._methods.get(path)
-        exchange = GrpcH2Exchange(scope, receive, send, self._limits, method)
+        exchange = GrpcH2Exchange(scope, receive, send, self._limits)
         if method is None:
             await exchange.finish(unknown_method(path, self._methods), [], [], None)
         else:

@@ -17,10 +17,10 @@ from grpc import StatusCode
 from sonora.asgi import grpcASGI
 from sonora.protocol import pack_trailers, wrap_message
 
-from authsvc.doors.asgi_types import Receive, Scope, Send
+from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.frames import ACCEPTED_ENCODINGS
 from authsvc.doors.grpc import GrpcExchange, unknown_method
-from authsvc.doors.http import Headers, respond
+from authsvc.doors.http import respond
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import header, header_pairs, status_trailers
 from authsvc.rpc.call import Metadata
@@ -54,7 +54,7 @@ class GrpcWeb(grpcASGI):  # type: ignore[misc]  # sonora is untyped
 
     async def _call(self, text: bool, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: FBT001
         method = self._get_rpc_handler(scope["path"])
-        exchange = GrpcWebExchange(scope, receive, send, self._limits, method)
+        exchange = GrpcWebExchange(scope, receive, send, self._limits)
         exchange.text_in = text
         exchange.text_out = text or media_type(header(scope["headers"], b"accept")) in _TEXT
         if method is None:

@@ -11,7 +11,7 @@ from typing import ClassVar, TypeVar
 from google.protobuf.message import Message
 from grpc import StatusCode
 
-from authsvc.doors.asgi_types import Receive, Scope, Send
+from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import Malformed, check_size, metadata_of, peer_of, timeout_of
 from authsvc.rpc.call import Call, Metadata, Metadatum
@@ -22,7 +22,6 @@ from authsvc.rpc.status import Status, StatusError
 _WATCH_AFTER = 0.02
 _AHEAD = 64 * 1024  # bytes; about what the HTTP server holds too
 
-Headers = list[tuple[bytes, bytes]]
 T = TypeVar("T")
 
 _SHUTDOWN = Status(StatusCode.UNAVAILABLE, "the server is shutting down")
@@ -39,6 +38,7 @@ class HttpExchange(ABC):
     """One call as one HTTP request; subclasses say how messages and the outcome look as bytes."""
 
     door: ClassVar[str]
+    method: Method
     malformed = StatusCode.INTERNAL  # the code for a header that cannot be read, as at grpcio
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
@@ -50,6 +50,7 @@ class HttpExchange(ABC):
 
     async def run(self, method: Method) -> None:
         """Take the call through the pipeline and send how it ended; nothing when the client went away."""
+        self.method = method
         call = Call(method, self)
         with self._incoming:
             try:

@@ -9,9 +9,9 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status as StatusProto
 from grpc import StatusCode
 
-from authsvc.doors.asgi_types import Receive, Scope, Send
+from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.errors import HTTP_STATUS
-from authsvc.doors.http import Headers, HttpExchange, respond
+from authsvc.doors.http import HttpExchange, respond
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import check_size, header_pairs, metadata_of
 from authsvc.rpc.call import Metadata, Metadatum

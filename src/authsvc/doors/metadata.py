@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 from grpc import StatusCode
 
+from authsvc.doors.asgi_types import Headers
 from authsvc.rpc.call import DETAILS_KEY, Metadata, Metadatum
 from authsvc.rpc.status import Status, StatusError
-
-Headers = Iterable[tuple[bytes, bytes]]
 
 # Headers that carry the call rather than belong to it.
 _TRANSPORT = frozenset(
@@ -82,7 +81,7 @@ def _decode_binary(key: str, value: bytes) -> bytes:
         raise Malformed(f"{key}: not base64") from None
 
 
-def header_pairs(metadata: Metadata) -> list[tuple[bytes, bytes]]:
+def header_pairs(metadata: Metadata) -> Headers:
     """Metadata as headers or trailers; bytes as base64 without padding."""
     return [(key.encode(), _value(value)) for key, value in metadata]
 
@@ -91,7 +90,7 @@ def _value(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else base64.b64encode(value).rstrip(b"=")
 
 
-def status_trailers(status: Status, trailing: Metadata) -> list[tuple[bytes, bytes]]:
+def status_trailers(status: Status, trailing: Metadata) -> Headers:
     """How a call ended, as trailers: status, message, rich details, then the servicer's own."""
     trailers = [(b"grpc-status", str(status.code.value[0]).encode())]
     if status.message:
