@@ -2,8 +2,8 @@
 
 import pytest
 
+from authsvc.transcoding._errors import Unreadable
 from authsvc.transcoding._url import decode_capture, decode_query_name, decode_query_value, path_text
-from authsvc.transcoding._values import Unreadable
 
 
 @pytest.mark.parametrize(

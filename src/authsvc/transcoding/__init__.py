@@ -9,8 +9,8 @@ A stand-alone, sans-IO library: descriptors and bytes go in, messages and bytes 
 """
 
 from ._errors import BadRequest, MethodNotAllowed, NoRoute, RouteError
-from ._json import decode, encode
 from ._service import Call, HttpRule, Transcoder, http_rules
+from .protojson._body import decode, encode
 
 __all__ = [
     "BadRequest",

@@ -12,14 +12,14 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from ._decoder import Decoder
 from ._errors import BadRequest, RouteError
 from ._fields import HTTP_BODY, owner
-from ._json import ABSENT, first_value
 from ._query import QueryReader
 from ._template import Template, Variable
 from ._url import decode_capture
-from ._values import ReadText, read_at, text_reader
+from .protojson._body import ABSENT, first_value
+from .protojson._decoder import Decoder
+from .protojson._scalars import ReadText, read_at, text_reader
 
 WHOLE = "*"
 

@@ -51,6 +51,19 @@ class BadRequest(Exception):
         return text.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 
+class Unreadable(Exception):
+    """A value does not fit its field; the argument says why, without the value."""
+
+    @property
+    def reason(self) -> str:
+        """The sentence to show."""
+        return str(self.args[0])
+
+
+class UnknownName(Unreadable):
+    """An enum value name this schema does not have, which a lenient reader skips (ProtoJSON)."""
+
+
 class NoRoute(Exception):
     """No template matches the path: HTTP 404."""
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from ._decoder import well_known
 from ._errors import BadRequest
 from ._fields import STRINGS, WRAPPERS, owner, reachable, spellings
 from ._url import decode_query_name, decode_query_value
-from ._values import read_at, text_reader
+from .protojson._decoder import well_known
+from .protojson._scalars import read_at, text_reader
 
 MAX_PARAMETERS = 1000
 MAX_DEPTH = 64

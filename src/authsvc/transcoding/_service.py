@@ -12,10 +12,10 @@ from google.protobuf.message_factory import GetMessageClass
 from ._binding import Binding, Unknown
 from ._errors import NoRoute, RouteError
 from ._fields import HTTP_BODY
-from ._json import FieldEncoder, encode
 from ._router import Route, Router
 from ._template import Template, parse
 from ._url import path_text
+from .protojson._body import FieldEncoder, encode
 
 
 @dataclass(frozen=True, slots=True)

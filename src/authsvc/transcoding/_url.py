@@ -3,7 +3,7 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-from ._values import Unreadable
+from ._errors import Unreadable
 
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPED_SLASH = re.compile(rb"%(?=2[Ff])")

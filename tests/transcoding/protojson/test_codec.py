@@ -9,10 +9,9 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from transcoding.foreign import item_class
 
 from authsvc.transcoding import BadRequest, decode, encode
-
-from .foreign import item_class
 
 Item = item_class()
 

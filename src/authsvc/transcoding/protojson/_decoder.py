@@ -15,8 +15,8 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from ._errors import BadRequest
-from ._fields import (
+from .._errors import BadRequest, UnknownName, Unreadable
+from .._fields import (
     NULL_VALUE,
     ONEOF_TAKEN,
     VALUE,
@@ -28,7 +28,7 @@ from ._fields import (
     reachable,
     spellings,
 )
-from ._values import UnknownName, Unreadable, read_at, reader, text_reader
+from ._scalars import read_at, reader, text_reader
 
 # Puts a JSON value into a message, or into one field of it; the text is the path, for errors.
 Fill = Callable[[Any, object, str], None]

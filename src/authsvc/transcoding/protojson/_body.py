@@ -14,10 +14,10 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from .._errors import BadRequest, Unreadable
+from .._fields import WELL_KNOWN, pool_of
 from ._decoder import Decoder
-from ._errors import BadRequest
-from ._fields import WELL_KNOWN, pool_of
-from ._values import Unreadable, whole
+from ._scalars import whole
 
 MAX_DEPTH = 64
 

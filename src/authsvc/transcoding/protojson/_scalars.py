@@ -12,8 +12,8 @@ from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
-from ._errors import BadRequest
-from ._fields import NULL_VALUE
+from .._errors import BadRequest, UnknownName, Unreadable
+from .._fields import NULL_VALUE
 
 Read = Callable[[object], Any]  # protobuf's setters take Any
 ReadText = Callable[[str], Any]
@@ -26,19 +26,6 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _URL_SAFE = str.maketrans("-_", "+/")
 _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-
-
-class Unreadable(Exception):
-    """A value does not fit its field; the argument says why, without the value."""
-
-    @property
-    def reason(self) -> str:
-        """The sentence to show."""
-        return str(self.args[0])
-
-
-class UnknownName(Unreadable):
-    """An enum value name this schema does not have, which a lenient reader skips (ProtoJSON)."""
 
 
 def reader(field: FieldDescriptor) -> Read:
