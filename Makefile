@@ -34,9 +34,14 @@ contract: .venv/dev.stamp
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 
-generate: .venv/dev.stamp ## Write generated/ from proto/
+CONTRACT := $(sort $(patsubst proto/%,%,$(wildcard proto/zitadel/*.proto)))
+SWAGGER_UI := swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css LICENSE NOTICE
+generate: .venv/dev.stamp tests/interop/node_modules/.stamp ## Write generated/ from proto/ and npm packages
 	$(BIN)/buf generate
 	$(BIN)/python -m grpc_tools.protoc --proto_path=proto --grpc_python_out=generated zitadel/auth.proto
+	$(BIN)/python -m grpc_tools.protoc --proto_path=proto --include_source_info \
+		--descriptor_set_out=generated/zitadel/descriptors.binpb $(CONTRACT)
+	cp $(addprefix tests/interop/node_modules/swagger-ui-dist/,$(SWAGGER_UI)) generated/authsvc_web/docs/
 
 format: .venv/dev.stamp ## Format Python and proto files
 	$(BIN)/ruff check --fix-only .

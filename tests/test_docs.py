@@ -28,7 +28,7 @@ def test_every_setting_is_in_the_readme(name: str) -> None:
     row = next((row for row in rows if f"`{name}`" in row.split("|")[1]), None)
     assert row, name
     default = Settings.model_fields[name].default
-    shown = {"database_url": f"sqlite:///{default}", "reflection": "true"}.get(name, str(default))
+    shown = {"database_url": f"sqlite:///{default}", "reflection": "true", "docs": "true"}.get(name, str(default))
     assert default is None or f"`{shown}`" in row.split("|")[2]
 
 

@@ -93,6 +93,7 @@ class Settings(BaseModel):
         default="zttp", description="HTTP engine; httptools speaks HTTP/1.1 only: no native gRPC on the one address"
     )
     reflection: bool = Field(default=True, description="serve gRPC reflection")
+    docs: bool = Field(default=True, description="serve /openapi.json and /docs, a page to try the JSON API")
     call_timeout: float = Field(
         default=10.0, gt=0, le=3600, description="how long a unary call may take, also if its client allows more"
     )

@@ -58,7 +58,7 @@ def _sentence(run: Run | tuple[int, str, str]) -> str:
     return errors.removeprefix("authsvc: ").removesuffix("\n")
 
 
-COMMANDS = ["serve", "migrate", "apply", "export", "token", "token create", "token revoke", "demo"]
+COMMANDS = ["serve", "migrate", "apply", "export", "token", "token create", "token revoke", "openapi", "demo"]
 
 
 def test_help() -> None:
@@ -72,8 +72,8 @@ def test_help() -> None:
         assert run.stdout.startswith(f"usage: authsvc {command}".rstrip())
         is_serving = command in {"serve", "demo"}
         assert ("--listen" in run.stdout) == is_serving
-        assert ("--database-url" in run.stdout) == (command not in {"", "token"})
-    for command in ("serve", "migrate", "apply", "export", "token", "demo"):
+        assert ("--database-url" in run.stdout) == (command not in {"", "token", "openapi"})
+    for command in ("serve", "migrate", "apply", "export", "token", "openapi", "demo"):
         assert f"    {command} " in helps[""].stdout
 
 

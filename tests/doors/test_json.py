@@ -74,17 +74,36 @@ async def test_a_path_without_a_route_is_not_found(target: str, method: str) -> 
     assert response.header("x-content-type-options") == "nosniff"
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "post", "BREW"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "post", "BREW"])
 async def test_another_method_is_not_allowed(method: str) -> None:
     """The path exists for other HTTP methods only: 405, `Allow`, and the gateway's body."""
     response = await ask(SAY, method=method, Say=_never)
-    assert error(response) == (405, 12, "Method Not Allowed")
-    assert response.header("allow") == "POST"
+    assert response.status == 405
+    assert response.header("allow") == "OPTIONS, POST"
     assert response.header("content-type") == "application/json"
+    if method != "HEAD":
+        assert error(response) == (405, 12, "Method Not Allowed")
+
+
+@pytest.mark.parametrize(("target", "allow"), [(SAY, "OPTIONS, POST"), (SAY + "/hello", "GET, HEAD, OPTIONS")])
+async def test_options_tells_the_methods(target: str, allow: str) -> None:
+    """OPTIONS of a known path is answered with the methods that it has, and runs nothing."""
+    response = await ask(target, method="OPTIONS", Say=_never)
+    assert (response.status, response.header("allow"), response.body) == (204, allow, b"")
+
+
+async def test_head_is_get_without_the_body() -> None:
+    """HEAD of a path with GET runs the call, and answers with the headers that GET would have."""
+    async with playing() as stage:
+        got = await http1(stage.port, http1_request("GET", SAY + "/hello"))
+        head = await http1(stage.port, http1_request("HEAD", SAY + "/hello"))
+    assert (head.status, head.body) == (200, b"")
+    assert head.header("content-length") == got.header("content-length") == str(len(got.body))
+    assert head.header("x-request-id") != got.header("x-request-id")
 
 
 async def test_head_has_no_body_on_the_wire() -> None:
-    """HEAD is refused like any method that is not served, and its answer is only a head."""
+    """HEAD of a path without GET is refused like any method that is not served, and its answer is only a head."""
     async with playing() as stage:
         response = await http1(stage.port, http1_request("HEAD", SAY))
     assert (response.status, response.body) == (405, b"")

@@ -11,10 +11,11 @@ from doors.stage import Line, path, playing, stage_service
 from grpc.aio import insecure_channel
 
 from authsvc.doors.asgi import OneAddress
+from authsvc.doors.docs import Docs
 from authsvc.doors.metadata import peer_of
 from authsvc.doors.probes import Probes
 
-GRPC, WEB, JSON, PROBES = "grpc", "grpc_web", "json", "probes"
+GRPC, WEB, JSON, PROBES, DOCS = "grpc", "grpc_web", "json", "probes", "docs"
 ROUTES = [
     # content type, HTTP method, path, with HTTP/2's trailers, without
     ("application/grpc", "POST", "/a/b", GRPC, JSON),
@@ -34,6 +35,8 @@ ROUTES = [
     ("", "GET", "/debug/ready", PROBES, PROBES),
     ("application/json", "POST", "/debug/ready", PROBES, PROBES),
     ("", "GET", "/debug/ready/", JSON, JSON),
+    ("", "GET", "/openapi.json", DOCS, DOCS),
+    ("application/grpc-web", "POST", "/docs", WEB, WEB),
 ]
 
 
@@ -47,7 +50,7 @@ async def test_the_content_type_chooses_the_door(
     over_h1: Any,
     trailers: bool,  # noqa: FBT001
 ) -> None:
-    """One address, four doors; native gRPC needs POST and trailers."""
+    """One address, four doors beside what has fixed paths; native gRPC needs POST and trailers."""
     taken: list[Any] = []
 
     def door(name: str) -> Any:
@@ -56,7 +59,8 @@ async def test_the_content_type_chooses_the_door(
 
         return app
 
-    app = OneAddress(**{name: door(name) for name in (GRPC, WEB, JSON, PROBES)})
+    fixed = dict.fromkeys(Probes.PATHS, door(PROBES)) | dict.fromkeys(Docs.PATHS, door(DOCS))
+    app = OneAddress(grpc=door(GRPC), grpc_web=door(WEB), json=door(JSON), fixed=fixed)
     response = await asgi(app, target, [("content-type", kind)], method=method, trailers=trailers)
     assert (taken or [response.status]) == [over_h2 if trailers else over_h1]
 

@@ -13,8 +13,9 @@ def document(name: str) -> Any:
 
 
 def test_clients_are_pinned() -> None:
-    """Each client is wanted in one version only, and that is the one in the lock file."""
-    wanted = document("package.json")["dependencies"]
+    """Each client and tool is wanted in one version only, and that is the one in the lock file."""
+    package = document("package.json")
+    wanted = package["dependencies"] | package["devDependencies"]
     locked = document("package-lock.json")["packages"]
     assert [version for version in wanted.values() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
     assert {name: locked[f"node_modules/{name}"]["version"] for name in wanted} == wanted

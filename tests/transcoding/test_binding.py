@@ -4,15 +4,24 @@ from typing import Any
 
 import pytest
 
-from authsvc.transcoding import BadRequest, RouteError, decode
+from authsvc.transcoding import BadRequest, Dialect, HttpRule, RouteError
 from authsvc.transcoding._binding import Binding
 from authsvc.transcoding._template import parse
+from authsvc.transcoding.protojson import Codec
 
 from .foreign import method
 
 
-def _binding(path: str, body: str = "", **more: Any) -> Binding:
-    return Binding(method(None), parse(path), body, **more)
+LENIENT = Dialect(unknown="ignore", lenient_bodies=True)
+
+
+def _binding(path: str, body: str = "", dialect: Dialect = LENIENT, **types: str) -> Binding:
+    codec = Codec(dialect.style, unknown=dialect.unknown, rest_ignored=dialect.lenient_bodies)
+    return Binding(method(None, **types), HttpRule("GET", path, body), parse(path), codec, dialect)
+
+
+def _bind(binding: Binding, captures: dict[str, str], query: bytes, data: bytes) -> Any:
+    return binding.bind(captures, query, "application/json", data)[0]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +55,8 @@ def test_fields_come_from_path_body_and_query(
     path: str, body: str, captures: dict[str, str], query: bytes, data: bytes, expected: str
 ) -> None:
     """Each field has one source; a body is read only where the rule has one."""
-    message = _binding(path, body).bind(captures, query, data)
-    assert message == decode(type(message), expected.encode())
+    message = _bind(_binding(path, body), captures, query, data)
+    assert message == Codec().decode(type(message), expected.encode())
 
 
 @pytest.mark.parametrize(
@@ -79,16 +88,16 @@ def test_contradiction_or_misfit_is_refused(
 ) -> None:
     """The path can be contradicted by nobody, and a value that does not fit names its field."""
     with pytest.raises(BadRequest) as caught:
-        _binding(path, body).bind(captures, query, data)
+        _bind(_binding(path, body), captures, query, data)
     assert (caught.value.field, caught.value.reason) == (field, reason)
 
 
 @pytest.mark.parametrize(("query", "data"), [(b"no=1", b""), (b"", b'{"no":1}')])
 def test_unknown_policy_covers_query_and_body(query: bytes, data: bytes) -> None:
-    """Unknown parameters and body fields are skipped by default; `reject` refuses both."""
-    assert not _binding("/x", "*").bind({}, query, data).ListFields()
+    """Unknown parameters and body fields are refused by default; `ignore` skips both."""
+    assert not _bind(_binding("/x", "*"), {}, query, data).ListFields()
     with pytest.raises(BadRequest, match="unknown"):
-        _binding("/x", "*", unknown="reject").bind({}, query, data)
+        _bind(_binding("/x", "*", Dialect()), {}, query, data)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +125,11 @@ def test_rule_that_does_not_fit_stops_the_start(path: str, body: str, column: in
     assert (caught.value.method, caught.value.template) == ("shop.Shop.Do", path)
 
 
-def test_http_body_is_refused_at_start() -> None:
-    """google.api.HttpBody means raw bytes, which this version cannot carry, so no rule may expect it."""
-    raw = method(None, input_type=".google.api.HttpBody")
-    with pytest.raises(RouteError, match="HttpBody is not supported"):
-        Binding(raw, parse("/x"), "*")
+def test_http_body_takes_the_body_as_it_is() -> None:
+    """A body that is a google.api.HttpBody is not parsed: its bytes and its content type are the message."""
+    binding = _binding("/x", "*", input_type=".google.api.HttpBody")
+    message, _ = binding.bind({}, b"", "image/png", b"\x89PNG{")
+    assert (message.content_type, message.data) == ("image/png", b"\x89PNG{")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(("body", "takes"), [("", False), ("*", True), ("child", True)])

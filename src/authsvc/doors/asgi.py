@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from authsvc.doors.asgi_types import App, Receive, Scope, Send
 from authsvc.doors.grpc_web import media_type
 from authsvc.doors.http import respond
 from authsvc.doors.metadata import header
-from authsvc.doors.probes import Probes
 
 _GRPC = frozenset({b"application/grpc", b"application/grpc+proto"})
 
 
 class OneAddress:
-    """An ASGI application that hands each request to `grpc`, `grpc_web`, `probes` or `json`."""
+    """An ASGI application that hands each request to `grpc`, `grpc_web`, one of those with `fixed` paths, or `json`."""
 
-    def __init__(self, *, grpc: App, grpc_web: App, json: App, probes: App) -> None:
+    def __init__(self, *, grpc: App, grpc_web: App, json: App, fixed: Mapping[str, App]) -> None:
         self._grpc = grpc
         self._grpc_web = grpc_web
         self._json = json
-        self._probes = probes
+        self._fixed = fixed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -26,7 +27,7 @@ class OneAddress:
             _to_origin_form(scope)
         content_type = media_type(header(scope["headers"], b"content-type"))
         if not content_type.startswith(b"application/grpc"):
-            app = self._probes if scope["path"] in Probes.PATHS else self._json
+            app = self._fixed.get(scope["path"], self._json)
         elif content_type.startswith(b"application/grpc-web"):
             app = self._grpc_web
         elif content_type not in _GRPC:

@@ -1,49 +1,49 @@
-"""JSON transcoding on the one address, as ZITADEL's gateway behaves: routes and binding come from the descriptors."""
+"""JSON transcoding on the one address: routes, binding and the form of answers come from the descriptors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status as StatusProto
 from grpc import StatusCode
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
-from authsvc.doors.errors import HTTP_STATUS
-from authsvc.doors.http import HttpExchange, respond
+from authsvc.doors.http import HttpExchange
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import check_size, header_pairs, metadata_of
 from authsvc.rpc.call import Metadata, Metadatum
 from authsvc.rpc.method import Method
-from authsvc.rpc.status import Status, StatusError
-from authsvc.transcoding import BadRequest, MethodNotAllowed, NoRoute, Transcoder, encode
+from authsvc.rpc.status import OK, Status, StatusError
+from authsvc.transcoding import Answer, BadRequest, Dialect, HeaderRules, MethodNotAllowed, NoRoute, Transcoder
 from authsvc.transcoding import Call as Matched
+from authsvc.transcoding.asgi import send_answer
 
-_HEADERS = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
-_METADATA_PREFIX = b"grpc-metadata-"
-# Headers of the request that become metadata under their own name, and entries of metadata that become headers.
-_HEADERS_IN = frozenset({b"authorization", b"accept-language", b"user-agent", b"x-zitadel-orgid"})
-_HEADERS_OUT = frozenset({"cache-control", "expires", "pragma", "www-authenticate", "x-request-id"})
+# ZITADEL's gateway skips what it does not know, reads every body as JSON, and stops after the first value.
+ZITADEL = Dialect(unknown="ignore", lenient_bodies=True)
+
+_HEADERS = HeaderRules(
+    incoming=frozenset({b"authorization", b"accept-language", b"user-agent", b"x-zitadel-orgid"}),
+    outgoing=frozenset({"cache-control", "expires", "pragma", "www-authenticate", "x-request-id"}),
+)
 
 
 class Json:
     """An ASGI application for every method with a google.api.http rule, under `prefix`."""
 
-    def __init__(self, methods: Iterable[Method], prefix: str, limits: Limits) -> None:
+    def __init__(self, methods: Iterable[Method], prefix: str, limits: Limits, dialect: Dialect = ZITADEL) -> None:
         self._methods = {method.descriptor.full_name: method for method in methods}
-        self._transcoder = Transcoder([method.descriptor for method in self._methods.values()], prefix=prefix)
+        descriptors = [method.descriptor for method in self._methods.values()]
+        self.transcoder = Transcoder(descriptors, prefix=prefix, dialect=dialect)
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        http_method = scope["method"]
         try:
-            matched = self._transcoder.match(scope["method"], scope["raw_path"])
-        except NoRoute:
-            await _refuse(send, 404, StatusCode.NOT_FOUND, "Not Found")
-        except MethodNotAllowed as error:
-            allow = [(b"allow", ", ".join(error.allowed).encode())]
-            await _refuse(send, 405, StatusCode.UNIMPLEMENTED, "Method Not Allowed", allow)
+            matched = self.transcoder.match(http_method, scope["raw_path"], scope["query_string"], scope["headers"])
+        except (NoRoute, MethodNotAllowed) as error:
+            await send_answer(send, self.transcoder.refusal(error, http_method))
         else:
             exchange = JsonExchange(scope, receive, send, self._limits, matched)
             await exchange.run(self._methods[matched.method.full_name])
@@ -57,8 +57,8 @@ class JsonExchange(HttpExchange):
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits, matched: Matched) -> None:
         super().__init__(scope, receive, send, limits)
-        self._query: bytes = scope["query_string"]
         self._matched = matched
+        self._started = False
         self._http_status: int | None = None  # where HTTP has a better one than the table
 
     def metadata(self) -> list[Metadatum]:
@@ -66,12 +66,7 @@ class JsonExchange(HttpExchange):
         self._http_status = 431
         check_size(self.headers, self.limits.metadata)
         self._http_status = None
-        kept = [
-            (name.removeprefix(_METADATA_PREFIX), value)
-            for name, value in self.headers
-            if name in _HEADERS_IN or name.startswith(_METADATA_PREFIX)
-        ]
-        return self.readable(metadata_of, kept)
+        return self.readable(metadata_of, _HEADERS.metadata(self.headers))
 
     async def receive(self) -> Message | None:
         """The request message from path, query and body."""
@@ -84,42 +79,59 @@ class JsonExchange(HttpExchange):
                 message = f"request message larger than {self.limits.message} bytes"
                 raise StatusError(StatusCode.RESOURCE_EXHAUSTED, message)
         try:
-            return self._matched.message(self._query, bytes(body))
+            return self._matched.message(bytes(body))
         except BadRequest as error:
+            self._http_status = error.http_status
             raise StatusError(StatusCode.INVALID_ARGUMENT, str(error)) from None
 
     async def start(self, metadata: Metadata) -> None:
-        """Nothing: the head leaves with the answer, whose status it tells."""
+        """Send the head of a stream; that of a unary call leaves with the answer, whose status it tells."""
+        if self._matched.method.server_streaming:
+            self._started = True
+            status, headers = self._matched.stream_head()
+            headers += _headers_of(metadata)
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            if self._matched.head:
+                await self._body(b"", more=False)
 
     def encode(self, message: Message) -> bytes:
-        """The JSON of a response message."""
-        return self._matched.reply(message)
+        """The body of an answer, or one item of a stream."""
+        return self._matched.encode(message)
 
     async def send(self, message: bytes) -> None:
-        """Never called: methods with response streams have no route yet."""
-        raise NotImplementedError
+        """Send one item of a stream."""
+        if self._matched.head:
+            raise StatusError(StatusCode.CANCELLED, "only the head was asked for")
+        await self._body(self._matched.item(message), more=True)
 
     async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: bytes | None) -> None:
-        """Send the answer or the error."""
-        headers = _HEADERS + _headers_of([*initial, *trailing])
-        if response is not None:
-            await respond(self._send, 200, headers, response)
+        """Send the answer, the error, or the end of a stream."""
+        if status is OK and response is None:
+            await self._end(None, initial)
+        elif self._started:
+            await self._end(status.proto(), initial)
         else:
-            http_status = self._http_status or HTTP_STATUS[status.code]
-            await respond(self._send, http_status, headers, _error(status))
+            headers = _headers_of([*initial, *trailing])
+            await send_answer(self._send, self._answer(status, response), headers)
 
+    def _answer(self, status: Status, response: bytes | None) -> Answer:
+        if response is not None:
+            return self._matched.answer(response)
+        return self._matched.failure(status.proto(), self._http_status)
 
-def _error(status: Status) -> bytes:
-    try:
-        return encode(status.proto())
-    except (json_format.Error, TypeError, ValueError):  # a detail of a type that this process does not know
-        return encode(StatusProto(code=status.code.value[0], message=status.message))
+    async def _end(self, failure: StatusProto | None, initial: Metadata) -> None:
+        if not self._started:
+            await self.start(initial)
+        if self._matched.head:
+            return
+        end = self._matched.stream_end(failure)
+        # An end that cannot be told is left out: the server then breaks the connection or the stream.
+        if end is not None:
+            await self._body(end, more=False)
+
+    async def _body(self, data: bytes, *, more: bool) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
 
 def _headers_of(metadata: Metadata) -> Headers:
-    return header_pairs([(key, value) for key, value in metadata if key in _HEADERS_OUT])
-
-
-async def _refuse(send: Send, status: int, code: StatusCode, message: str, headers: Headers | None = None) -> None:
-    body = encode(StatusProto(code=code.value[0], message=message))
-    await respond(send, status, [*_HEADERS, *(headers or [])], body)
+    return header_pairs(_HEADERS.headers(metadata))

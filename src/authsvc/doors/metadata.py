@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from grpc import StatusCode
 from authsvc.doors.asgi_types import Headers
 from authsvc.rpc.call import DETAILS_KEY, Metadata, Metadatum
 from authsvc.rpc.status import Status, StatusError
+from authsvc.transcoding import BadRequest, seconds_of
 
 # Headers that carry the call rather than belong to it.
 _TRANSPORT = frozenset(
@@ -36,8 +36,6 @@ _TRANSPORT = frozenset(
         b"x-grpc-web",
     }
 )
-_TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
-_UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 _HEADER_OVERHEAD = 32  # what a header counts beside its bytes (RFC 9113, section 10.5.1)
 _T = TypeVar("_T")
 
@@ -105,10 +103,10 @@ def timeout_of(headers: Headers) -> float | None:
     value = header(headers, b"grpc-timeout", None)
     if value is None:
         return None
-    match = _TIMEOUT.fullmatch(value)
-    if not match:
-        raise Malformed("grpc-timeout: must be one to eight digits and a unit")
-    return int(match[1]) * _UNITS[match[2]]
+    try:
+        return seconds_of(value)
+    except BadRequest as error:
+        raise Malformed(str(error)) from None
 
 
 def percent_encode(message: str) -> bytes:

@@ -63,29 +63,36 @@ def service_methods(
     """
     for descriptor in service.methods:
         name = f"{service.full_name}/{descriptor.name}"
-        is_public = name in public or f"{service.full_name}/*" in public
-        needs_caller = _needs_caller(name, descriptor, public=is_public)
+        guarded = needs_caller(descriptor, public)
         behaviour = _behaviour(name, descriptor, servicer)
         yield Method(
             full_name=name,
             descriptor=descriptor,
             request_class=GetMessageClass(descriptor.input_type),
             response_class=GetMessageClass(descriptor.output_type),
-            needs_caller=needs_caller,
-            run=pipeline.wrap(name, descriptor, behaviour, needs_caller=needs_caller),
+            needs_caller=guarded,
+            run=pipeline.wrap(name, descriptor, behaviour, needs_caller=guarded),
         )
 
 
-def _needs_caller(name: str, descriptor: MethodDescriptor, *, public: bool) -> bool:
+def needs_caller(descriptor: MethodDescriptor, public: frozenset[str]) -> bool:
+    """Whether a method can be called only with a token; `public` is as for `service_methods`.
+
+    Raises:
+        StartupError: the method declares no permission and is not public, or declares one that nothing checks.
+    """
+    service = descriptor.containing_service.full_name
+    name = f"{service}/{descriptor.name}"
+    is_public = name in public or f"{service}/*" in public
     options: Any = descriptor.GetOptions()
     permission: str = options.Extensions[auth_option].permission
-    if public and permission:
+    if is_public and permission:
         raise StartupError(f"{name}: it is public, yet declares the permission {permission!r}")
-    if not public and not permission:
+    if not is_public and not permission:
         raise StartupError(f"{name}: no permission is declared; set zitadel.v1.auth_option or make the method public")
     if permission not in {"", AUTHENTICATED}:
         raise StartupError(f"{name}: the permission {permission!r} is not one this server can check")
-    return not public
+    return not is_public
 
 
 def _behaviour(name: str, descriptor: MethodDescriptor, servicer: object) -> Behaviour:

@@ -1,26 +1,37 @@
 """google.api.http for Python: RPCs served over HTTP and JSON, as their descriptors say.
 
-A stand-alone, sans-IO library: descriptors and bytes go in, messages and bytes come out.
+A stand-alone library. Its core does no I/O: descriptors and bytes go in, messages and bytes come out.
 
-    transcoder = Transcoder(service.methods, prefix="/auth/v1")
-    call = transcoder.match("POST", raw_path)      # NoRoute, MethodNotAllowed
-    request = call.message(query_string, body)     # BadRequest
-    reply = call.reply(response)
+    transcoder = Transcoder(service.methods, prefix="/v1")
+    call = transcoder.match("POST", raw_path, query_string, headers)      # NoRoute, MethodNotAllowed
+    answer = call.answer(call.encode(handle(call.message(body))))         # BadRequest
+
+Further façades: `asgi` (an application around handlers), `protojson` (the codec alone), `openapi`.
 """
 
+from ._answer import Answer
+from ._call import Call
+from ._dialect import Dialect
 from ._errors import BadRequest, MethodNotAllowed, NoRoute, RouteError
-from ._service import Call, HttpRule, Transcoder, http_rules
-from .protojson._body import decode, encode
+from ._metadata import HeaderRules, seconds_of
+from ._rules import HttpRule, http_rules
+from ._status import aip193_error, status_error
+from ._transcoder import Endpoint, Transcoder
 
 __all__ = [
+    "Answer",
     "BadRequest",
     "Call",
+    "Dialect",
+    "Endpoint",
+    "HeaderRules",
     "HttpRule",
     "MethodNotAllowed",
     "NoRoute",
     "RouteError",
     "Transcoder",
-    "decode",
-    "encode",
+    "aip193_error",
     "http_rules",
+    "seconds_of",
+    "status_error",
 ]

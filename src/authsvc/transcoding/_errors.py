@@ -36,8 +36,11 @@ class BadRequest(Exception):
     Attributes:
         field: the field in ProtoJSON names, such as `query.limit` or `queries[2].state`; may be empty.
         reason: what is wrong with it; always one of this library's own sentences.
+        http_status: the status of HTTP for it.
 
     """
+
+    http_status = 400
 
     def __init__(self, field: str, reason: str) -> None:
         """Keep both parts in full; only the printed form is shortened."""
@@ -51,13 +54,32 @@ class BadRequest(Exception):
         return text.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 
-class Unreadable(Exception):
-    """A value does not fit its field; the argument says why, without the value."""
+class UnsupportedMediaType(BadRequest):
+    """The body is of a type, or in an encoding, that is not read here: HTTP 415, gRPC INVALID_ARGUMENT."""
 
-    @property
-    def reason(self) -> str:
-        """The sentence to show."""
-        return str(self.args[0])
+    http_status = 415
+
+
+class Unreadable(Exception):
+    """A value does not fit its field; whoever holds the value names the place on the way up.
+
+    Attributes:
+        reason: what is wrong, without the value.
+        path: where, in ProtoJSON names, as far as it is known.
+
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Start at the value itself."""
+        super().__init__(reason)
+        self.reason = reason
+        self.path = ""
+
+    def inside(self, place: str) -> "Unreadable":
+        """Put a field name, or an index in brackets, in front of the path."""
+        joint = "." if self.path and not self.path.startswith("[") else ""
+        self.path = f"{place}{joint}{self.path}"
+        return self
 
 
 class UnknownName(Unreadable):

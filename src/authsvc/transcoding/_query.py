@@ -1,57 +1,74 @@
 """Query parameters: every field that neither the path nor the body has taken (google.api.http).
 
 A parameter is named by the dotted path of its field, each element in either spelling. Eligible are scalar
-and enum fields, repeated or not, and the well-known types that ProtoJSON writes as one value.
+and enum fields, repeated or not, and the well-known types that ProtoJSON writes as one value. Next to
+them stand the system parameters of Google's APIs, which are for the server and not for the message.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from ._errors import BadRequest
-from ._fields import STRINGS, WRAPPERS, owner, reachable, spellings
-from ._url import decode_query_name, decode_query_value
-from .protojson._decoder import well_known
-from .protojson._scalars import read_at, text_reader
+from ._errors import BadRequest, Unreadable
+from ._fields import NULL_VALUE, ONEOF_TAKEN, STRINGS, WRAPPERS, reachable, spellings
+from ._url import decode_query_name, decode_query_value, path_text
+from .protojson._scalars import text_reader
+from .protojson._wellknown_in import well_known_text
 
 MAX_PARAMETERS = 1000
 MAX_DEPTH = 64
 
-# Google's clients add these to any call; they are instructions to the server, not fields.
-_SYSTEM_PARAMETERS = frozenset({
-    "access_token", "alt", "callback", "fields", "key", "prettyPrint", "quotaUser", "uploadType",
-    "upload_protocol",
+# Google's clients add these to any call, with a dollar sign or without.
+SYSTEM_PARAMETERS = frozenset({
+    ".xgafv", "access_token", "alt", "apiVersion", "callback", "fields", "httpHeaders", "key", "prettyPrint",
+    "quotaUser", "uploadType", "upload_protocol",
 })  # fmt: skip
 
-
-# Puts the decoded text of a parameter into a message; the last argument is the path, for errors.
-_Put = Callable[[Message, str, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """What a dotted name may go on with inside one message type: a step inwards, or its end."""
-
-    steps: Mapping[str, tuple[FieldDescriptor, str]]
-    leaves: Mapping[str, tuple[FieldDescriptor, _Put]]
+# Puts the decoded text of a parameter into the message that has its field; raises Unreadable.
+_Put = Callable[[Any, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    """A resolved name: the fields along it, and what to do with its value."""
+class _Step(NamedTuple):
+    """A message field to go through; the oneof it belongs to, or empty."""
 
-    fields: Sequence[FieldDescriptor]
+    name: str
+    json_name: str
+    oneof: str
+    inside: str
+
+
+class _Leaf(NamedTuple):
+    """A field that a parameter can set.
+
+    `places` are the scalar fields it writes, relative to its message: two spellings of one value, such as
+    `when` and `when.seconds`, have a place in common.
+    """
+
+    name: str
+    json_name: str
+    oneof: str
+    repeated: bool
+    places: tuple[str, ...]
     put: _Put
 
-    @property
-    def path(self) -> str:
-        return ".".join(field.json_name for field in self.fields)
 
-    @property
-    def proto_path(self) -> str:
-        return ".".join(field.name for field in self.fields)
+class _Names(NamedTuple):
+    """What a dotted name may go on with inside one message type."""
+
+    steps: Mapping[str, _Step]
+    leaves: Mapping[str, _Leaf]
+
+
+class _Parameter(NamedTuple):
+    """A resolved name: the way to the field, and what it is called in errors; `bound` to the path."""
+
+    outer: tuple[_Step, ...]
+    leaf: _Leaf
+    path: str
+    places: tuple[str, ...]
+    bound: bool
 
 
 class QueryReader:
@@ -59,102 +76,164 @@ class QueryReader:
 
     def __init__(self, descriptor: Descriptor, *, path_bound: Collection[str], body: str, reject_unknown: bool) -> None:
         """Compile the names; `path_bound` are the dotted proto names of the path variables."""
-        self._path_bound = frozenset(path_bound)
+        self._path_bound = tuple(f"{name}." for name in path_bound)
         self._body = body
         self._reject_unknown = reject_unknown
-        self._root = descriptor.full_name
         self._names = {each.full_name: _names(each) for each in reachable(descriptor)}
+        self._root = self._names[descriptor.full_name]
+        flat = {name: self._parameter((), leaf) for name, leaf in self._root.leaves.items()}
+        self._flat = {name: each for name, each in flat.items() if each is not None}
+        # A field of the request has the name for itself; then only the dollar sign means the server.
+        bare = {name: name for name in SYSTEM_PARAMETERS - spellings(descriptor).keys()}
+        self._system = bare | {f"${name}": name for name in SYSTEM_PARAMETERS}
 
-    def read(self, query_string: bytes, message: Message) -> None:
+    def read(self, query_string: bytes, message: Message) -> Mapping[str, str]:
         """Set the fields that the query string names.
 
+        Returns:
+            The system parameters it has, by their names without a dollar sign.
+
         Raises:
-            BadRequest: a value does not fit its field, a singular field is given twice, a field belongs
-                to the path, there are more than 1000 parameters, or one is unknown and that is refused.
+            BadRequest: a value does not fit its field, a singular field or a system parameter is given
+                twice, a field belongs to the path, there are more than 1000 parameters, or one is
+                unknown and that is refused.
 
         """
-        seen: set[str] = set()
+        seen: dict[str, bool] = {}
+        system: dict[str, str] = {}
         for name, raw in _pairs(query_string):
-            parameter = self._resolve(name)
-            if parameter is not None and not self._is_taken(parameter):
+            parameter = self._flat.get(name) or self._resolve(name)
+            if parameter is not None:
                 _set(message, parameter, raw, seen)
-            elif self._reject_unknown and not _is_system(name):
+            elif name in self._system:
+                _keep(system, self._system[name], raw)
+            elif self._reject_unknown:
                 raise BadRequest("", "the query has an unknown parameter")
+        return system
 
-    def _resolve(self, name: str) -> _Parameter | None:
-        *outer, last = name.split(".", MAX_DEPTH - 1)
-        fields: list[FieldDescriptor] = []
-        names = self._names[self._root]
-        for part in outer:
-            if part not in names.steps:
+    def _resolve(self, dotted: str) -> _Parameter | None:
+        # Beyond the limit the last part keeps its dots, and no field has such a name.
+        *parts, last = dotted.split(".", MAX_DEPTH - 1)
+        outer: list[_Step] = []
+        names = self._root
+        for part in parts:
+            step = names.steps.get(part)
+            if step is None:
                 return None
-            field, inner = names.steps[part]
-            fields.append(field)
-            names = self._names[inner]
-        if last not in names.leaves:
-            return None
-        field, put = names.leaves[last]
-        return _Parameter([*fields, field], put)
+            outer.append(step)
+            names = self._names[step.inside]
+        leaf = names.leaves.get(last)
+        return self._parameter(tuple(outer), leaf) if leaf is not None else None
 
-    def _is_taken(self, parameter: _Parameter) -> bool:
+    def _parameter(self, outer: tuple[_Step, ...], leaf: _Leaf) -> _Parameter | None:
+        """Complete a parameter; None where the body has the field."""
+        before = "".join(f"{step.name}." for step in outer)
+        places = tuple(before + place for place in leaf.places)
         # Never let a query replace what the path says: the path is what access rules look at.
-        if parameter.proto_path in self._path_bound:
-            raise BadRequest(parameter.path, "is already given by the path")
-        return self._body in {"*", parameter.fields[0].name}
+        bound = any(f"{place}.".startswith(self._path_bound) for place in places)
+        first = outer[0].name if outer else leaf.name
+        if not bound and self._body in {"*", first}:
+            return None
+        path = ".".join([*(step.json_name for step in outer), leaf.json_name])
+        return _Parameter(outer, leaf, path, places, bound)
 
 
-def _set(message: Message, parameter: _Parameter, raw: bytes, seen: set[str]) -> None:
-    *outer, last = parameter.fields
-    path = parameter.path
-    if path in seen and not last.is_repeated:
-        raise BadRequest(path, "is given twice")
-    seen.add(path)
-    text = read_at(decode_query_value, raw, path)
-    parameter.put(owner(message, outer, last, path), text, path)
-
-
-def _pairs(query_string: bytes) -> Iterator[tuple[str, bytes]]:
-    if query_string.count(b"&") >= MAX_PARAMETERS:
+def _pairs(query_string: bytes) -> Iterator[tuple[str, str]]:
+    pairs = path_text(query_string).split("&")
+    if len(pairs) > MAX_PARAMETERS:
         raise BadRequest("", f"the query has more than {MAX_PARAMETERS} parameters")
-    for pair in query_string.split(b"&"):
+    for pair in pairs:
         if pair:
-            name, _, value = pair.partition(b"=")
-            yield decode_query_name(name), value
+            name, _, raw = pair.partition("=")
+            yield decode_query_name(name), raw
 
 
-def _is_system(name: str) -> bool:
-    return name.startswith("$") or name in _SYSTEM_PARAMETERS
+def _set(message: Message, parameter: _Parameter, raw: str, seen: dict[str, bool]) -> None:
+    outer, leaf, path, places, bound = parameter
+    if bound:
+        raise BadRequest(path, "is already given by the path")
+    for place in places:
+        if place in seen and not (leaf.repeated and seen[place]):
+            raise BadRequest(path, "is given twice")
+        seen[place] = leaf.repeated
+    for step in outer:
+        _claim_oneof(message, step, path)
+        message = getattr(message, step.name)
+    _claim_oneof(message, leaf, path)
+    try:
+        leaf.put(message, decode_query_value(raw))
+    except Unreadable as error:
+        raise BadRequest(path, error.reason) from None
+
+
+def _claim_oneof(message: Message, field: _Step | _Leaf, path: str) -> None:
+    if field.oneof and message.WhichOneof(field.oneof) not in {None, field.name}:
+        raise BadRequest(path, ONEOF_TAKEN)
+
+
+def _keep(system: dict[str, str], name: str, raw: str) -> None:
+    if name in system:
+        raise BadRequest(name, "is given twice")
+    try:
+        system[name] = decode_query_value(raw)
+    except Unreadable as error:
+        raise BadRequest(name, error.reason) from None
 
 
 def _names(descriptor: Descriptor) -> _Names:
-    steps: dict[str, tuple[FieldDescriptor, str]] = {}
-    leaves: dict[str, tuple[FieldDescriptor, _Put]] = {}
+    steps: dict[str, _Step] = {}
+    leaves: dict[str, _Leaf] = {}
     for name, field in spellings(descriptor).items():
+        oneof = field.containing_oneof.name if field.containing_oneof else ""
         put = _put(field)
         if put is not None:
-            leaves[name] = field, put
+            leaves[name] = _Leaf(field.name, field.json_name, oneof, field.is_repeated, _places(field), put)
         if field.message_type is not None and not field.is_repeated:
-            steps[name] = field, field.message_type.full_name
+            steps[name] = _Step(field.name, field.json_name, oneof, field.message_type.full_name)
     return _Names(steps, leaves)
 
 
+def _places(field: FieldDescriptor) -> tuple[str, ...]:
+    if field.message_type is None or field.is_repeated:
+        return (field.name,)
+    return tuple(f"{field.name}.{each.name}" for each in field.message_type.fields)
+
+
 def _put(field: FieldDescriptor) -> _Put | None:
+    """Return the function that puts a value into the field, or None if no parameter can."""
     kind = field.message_type
     if kind is None:
         return _put_scalar(field)
-    if not field.is_repeated and kind.full_name in WRAPPERS:
-        return _put_inside(field.name, _put_scalar(kind.fields_by_name["value"]))
-    if not field.is_repeated and kind.full_name in STRINGS:
-        return _put_inside(field.name, well_known(kind, lenient=False))
+    if kind.full_name in WRAPPERS:
+        return _put_inside(field, _put_scalar(kind.fields_by_name["value"]))
+    if kind.full_name in STRINGS:
+        return _put_inside(field, well_known_text(kind))
     return None
 
 
 def _put_scalar(field: FieldDescriptor) -> _Put:
-    read, name = text_reader(field), field.name
+    name, read = field.name, _text_reader(field)
     if field.is_repeated:
-        return lambda message, text, path: getattr(message, name).append(read_at(read, text, path))
-    return lambda message, text, path: setattr(message, name, read_at(read, text, path))
+        return lambda message, text: getattr(message, name).append(read(text))
+    return lambda message, text: setattr(message, name, read(text))
 
 
-def _put_inside(name: str, put: _Put) -> _Put:
-    return lambda message, text, path: put(getattr(message, name), text, path)
+def _put_inside(field: FieldDescriptor, put: _Put) -> _Put:
+    name = field.name
+    if field.is_repeated:
+        return lambda message, text: put(getattr(message, name).add(), text)
+
+    def put_singular(message: Any, text: str) -> None:
+        content = getattr(message, name)
+        content.SetInParent()
+        put(content, text)
+
+    return put_singular
+
+
+def _text_reader(field: FieldDescriptor) -> Callable[[str], Any]:
+    read = text_reader(field)
+    if field.enum_type is not None and field.enum_type.full_name == NULL_VALUE:
+        # Its JSON form is no name but null.
+        return lambda text: 0 if text == "null" else read(text)
+    return read

@@ -6,9 +6,9 @@ that leads nowhere or serves another HTTP method. The trie is a tree: a lookup v
 once for each reading of the path, whatever the path.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ._errors import MethodNotAllowed, NoRoute, RouteError
 from ._template import ANY, REST, Template, Variable, normal_escapes
@@ -36,21 +36,33 @@ class Route(Generic[T]):
     target: T
 
 
-@dataclass(frozen=True, slots=True)
-class Match(Generic[T]):
+class Match(NamedTuple, Generic[T]):
     """A found route and what its variables captured: dotted name to text, still percent-encoded."""
 
     route: Route[T]
     captures: Mapping[str, str]
 
 
+class _Leaf(NamedTuple, Generic[T]):
+    """A route, with the places of its variables in a path split at its slashes."""
+
+    route: Route[T]
+    segments: Sequence[tuple[str, int]]
+    spans: Sequence[tuple[str, slice]]
+
+
+# By HTTP method: what one template serves.
+_Methods = dict[str, _Leaf[T]]
+
+
 @dataclass(slots=True)
 class _Node(Generic[T]):
     literals: "dict[str, _Node[T]]" = field(default_factory=dict)
     star: "_Node[T] | None" = None
-    # Keyed by verb, then by HTTP method. `rest` holds the routes whose `**` starts at this node.
-    ends: dict[str, dict[str, Route[T]]] = field(default_factory=dict)
-    rest: dict[str, dict[str, Route[T]]] = field(default_factory=dict)
+    # Where a `**` that starts here leads: a node that only has ends, whatever remains of the path.
+    rest: "_Node[T] | None" = None
+    # By verb; the empty one for templates without.
+    ends: dict[str, _Methods[T]] = field(default_factory=dict)
 
 
 class Router(Generic[T]):
@@ -65,75 +77,127 @@ class Router(Generic[T]):
         """
         self._root: _Node[T] = _Node()
         self._verbs: set[str] = set()
-        for route in routes:
-            self._add(route)
+        # Deeper than any template a path need not be split: what is left there can only belong to a `**`.
+        self._splits = 1
+        served = [self._add(route) for route in routes]
+        for methods in served:
+            _let_get_serve_head(methods)
 
     def match(self, http_method: str, raw_path: str) -> Match[T]:
         """Find the route of a path that is still percent-encoded and has no query.
 
-        A colon in the last segment is read as a verb where some route has that verb, else as data.
-        An empty segment, and so a trailing slash, matches nothing.
+        A colon in the last segment is read as a verb where some route has that verb, else as data. An
+        empty segment, and so a trailing slash, matches `**` only. HEAD is served by the route of GET
+        unless it has one of its own.
 
         Raises:
             NoRoute: no template matches.
             MethodNotAllowed: templates match, but for other HTTP methods.
 
         """
-        allowed: set[str] = set()
-        for segments, verb in self._readings(raw_path):
-            keys = [normal_escapes(segment) for segment in segments]
-            for routes in _candidates(self._root, keys, 0, verb):
-                route = routes.get(http_method) or routes.get(ANY_METHOD)
-                if route is not None:
-                    return Match(route, _captures(route.template.variables, segments))
-                allowed.update(routes)
-        if allowed:
-            raise MethodNotAllowed(tuple(sorted(allowed)))
+        if not raw_path.startswith("/"):
+            raise NoRoute
+        segments = raw_path.split("/", self._splits)
+        keys = normal_escapes(raw_path).split("/", self._splits) if "%" in raw_path else segments
+        missed: list[_Methods[T]] = []
+        if ":" in segments[-1]:
+            head, _, verb = keys[-1].rpartition(":")
+            if verb in self._verbs:
+                leaf = self._find([*keys[:-1], head], verb, http_method, missed)
+                if leaf is not None:
+                    segments[-1] = segments[-1].rpartition(":")[0]
+                    return _match(leaf, segments)
+        leaf = self._find(keys, "", http_method, missed)
+        if leaf is not None:
+            return _match(leaf, segments)
+        if missed:
+            raise MethodNotAllowed(_allowed(missed))
         raise NoRoute
 
-    def _readings(self, raw_path: str) -> Iterator[tuple[list[str], str]]:
-        segments = [] if raw_path == "/" else raw_path.split("/")[1:]
-        if not raw_path.startswith("/") or "" in segments:
-            return
-        if segments:
-            head, _, verb = segments[-1].rpartition(":")
-            verb = normal_escapes(verb)
-            if head and verb in self._verbs:
-                yield [*segments[:-1], head], verb
-        yield segments, ""
+    def _find(self, keys: Sequence[str], verb: str, http_method: str, missed: list[_Methods[T]]) -> _Leaf[T] | None:
+        """Search one reading of the path, collecting in `missed` what other HTTP methods are served by."""
+        size = len(keys)
+        # The first key is what precedes the leading slash.
+        node, depth = self._root, 1
+        # Branches passed by, the best last.
+        left: list[tuple[_Node[T], int]] = []
+        while True:
+            following = None
+            if node.rest is not None:
+                left.append((node.rest, size))
+            if depth < size:
+                key = keys[depth]
+                depth += 1
+                following = node.literals.get(key)
+                if node.star is not None and key:
+                    if following is None:
+                        following = node.star
+                    else:
+                        left.append((node.star, depth))
+            elif verb in node.ends:
+                methods = node.ends[verb]
+                leaf = methods.get(http_method) or methods.get(ANY_METHOD)
+                if leaf is not None:
+                    return leaf
+                missed.append(methods)
+            if following is not None:
+                node = following
+            elif left:
+                node, depth = left.pop()
+            else:
+                return None
 
-    def _add(self, route: Route[T]) -> None:
+    def _add(self, route: Route[T]) -> _Methods[T]:
         segments, verb = route.template.shape
-        node, leaves = self._root, None
+        node = self._root
         for segment in segments:
             if segment == REST:
-                leaves = node.rest
+                node.rest = node.rest or _Node()
+                node = node.rest
             elif segment == ANY:
                 node.star = node.star or _Node()
                 node = node.star
             else:
                 node = node.literals.setdefault(segment, _Node())
-        routes = (node.ends if leaves is None else leaves).setdefault(verb, {})
-        taken = routes.setdefault(route.http_method, route)
-        if taken is not route:
-            reason = f"{route.http_method} of this path already belongs to {taken.name}"
-            raise RouteError(reason, method=route.name, template=route.template.text)
         if verb:
             self._verbs.add(verb)
+        self._splits = max(self._splits, len(segments) + 1)
+        methods = node.ends.setdefault(verb, {})
+        if route.http_method in methods:
+            taken = methods[route.http_method].route
+            reason = f"{route.http_method} of this path already belongs to {taken.name}"
+            raise RouteError(reason, method=route.name, template=route.template.text)
+        methods[route.http_method] = _leaf(route)
+        return methods
 
 
-def _candidates(node: _Node[T], keys: Sequence[str], depth: int, verb: str) -> Iterator[Mapping[str, Route[T]]]:
-    if depth < len(keys):
-        literal = node.literals.get(keys[depth])
-        if literal is not None:
-            yield from _candidates(literal, keys, depth + 1, verb)
-        if node.star is not None:
-            yield from _candidates(node.star, keys, depth + 1, verb)
-    elif verb in node.ends:
-        yield node.ends[verb]
-    if verb in node.rest:
-        yield node.rest[verb]
+def _let_get_serve_head(methods: _Methods[T]) -> None:
+    # HEAD is GET without the content of the answer (RFC 9110, section 9.3.2).
+    if "GET" in methods:
+        methods.setdefault("HEAD", methods["GET"])
 
 
-def _captures(variables: Iterable[Variable], segments: Sequence[str]) -> dict[str, str]:
-    return {variable.name: "/".join(segments[variable.start : variable.stop]) for variable in variables}
+def _allowed(missed: Iterable[_Methods[T]]) -> tuple[str, ...]:
+    # Whoever serves the paths answers OPTIONS with this very list.
+    return tuple(sorted({"OPTIONS"}.union(*missed)))
+
+
+def _leaf(route: Route[T]) -> _Leaf[T]:
+    variables = route.template.variables
+    single = [each for each in variables if each.stop == each.start + 1]
+    spans = [(each.name, _span(each)) for each in variables if each not in single]
+    return _Leaf(route, [(each.name, each.start + 1) for each in single], spans)
+
+
+def _span(variable: Variable) -> slice:
+    # One further than in the template: a path split at its slashes begins with an empty piece.
+    return slice(variable.start + 1, None if variable.stop is None else variable.stop + 1)
+
+
+def _match(leaf: _Leaf[T], segments: Sequence[str]) -> Match[T]:
+    captures: dict[str, str] = {}
+    for name, index in leaf.segments:
+        captures[name] = segments[index]
+    for name, span in leaf.spans:
+        captures[name] = "/".join(segments[span])
+    return Match(leaf.route, captures)

@@ -1,295 +1,285 @@
-"""JSON values into messages, one compiled decoder per message type.
+"""JSON values into messages: one decoder for each message type, built once from its descriptor.
 
-The walk is ours because `google.protobuf.json_format` accepts much that ProtoJSON forbids (booleans as
-numbers, a field under both its names, loose base64). It still reads the well-known types with a form of
-their own, behind checks of their shape.
+The walk is ours because `google.protobuf.json_format` accepts much that ProtoJSON forbids: booleans as
+numbers, a field under both its names, loose base64, loose timestamps.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from math import isinf
+from functools import cache
 from typing import Any
 
-from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
 
-from .._errors import BadRequest, UnknownName, Unreadable
-from .._fields import (
-    NULL_VALUE,
-    ONEOF_TAKEN,
-    VALUE,
-    WELL_KNOWN,
-    WRAPPERS,
-    dotted,
-    map_entry,
-    pool_of,
-    reachable,
-    spellings,
-)
-from ._scalars import read_at, reader, text_reader
+from .._errors import UnknownName, Unreadable
+from .._fields import NULL_VALUE, ONEOF_TAKEN, VALUE, WELL_KNOWN, map_entry, pool_of, reachable
+from ._scalars import Read, reader, text_reader
+from ._wellknown_in import well_known_fill
 
-# Puts a JSON value into a message, or into one field of it; the text is the path, for errors.
-Fill = Callable[[Any, object, str], None]
-# Fills by the full name of the message type.
-Fills = Mapping[str, Fill]
-
-# Reads a scalar; None stands for an enum name to be skipped, since no scalar reads as None.
-_Convert = Callable[[object, str], Any]
-
-# One JSON level of a Struct costs json_format up to four of its own; our limit has been applied before.
-_JSON_FORMAT_DEPTH = 1000
-
-_SHAPES = {
-    "google.protobuf.Duration": (
-        re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,9})?s"),
-        "must be a duration such as 1.5s",
-    ),
-    "google.protobuf.FieldMask": (
-        re.compile(r"(?:[a-z][A-Za-z0-9.]*(?:,[a-z][A-Za-z0-9.]*)*)?"),
-        "must be field names joined by commas",
-    ),
-    "google.protobuf.Timestamp": (
-        re.compile(
-            r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
-            r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-        ),
-        "must be a time such as 2026-01-31T12:00:00Z",
-    ),
-}
+# Puts a JSON value into a message; raises `Unreadable`.
+Fill = Callable[[Any, object], None]
 
 
-class Decoder:
-    """Fits JSON values to one message type (ProtoJSON)."""
+class Decoders:
+    """The decoders of all message types met so far."""
 
-    def __init__(self, descriptor: Descriptor, *, ignore_unknown: bool = True) -> None:
-        """Compile the type and every type inside it."""
-        types = {each.full_name: each for each in reachable(descriptor)}
-        objects = {name: _Object(lenient=ignore_unknown) for name in types}
-        fills: dict[str, Fill] = {name: each.fill for name, each in objects.items()}
-        fills |= {name: well_known(types[name], lenient=ignore_unknown) for name in types.keys() & WELL_KNOWN}
-        for name, each in objects.items():
-            each.compile(types[name], fills)
-        self._fill = fills[descriptor.full_name]
-        self._slots = objects[descriptor.full_name].slots
+    def __init__(self, *, lenient: bool) -> None:
+        """Take whether unknown fields and enum names are skipped or refused."""
+        self._lenient = lenient
+        self._fills: dict[Descriptor, Fill] = {}
+        self._objects: dict[Descriptor, _Object] = {}
 
-    def fill(self, message: Message, value: object) -> None:
-        """Read a body that is the whole message.
+    def fill(self, descriptor: Descriptor) -> Fill:
+        """Return the function that reads a JSON value into a message of this type."""
+        if descriptor not in self._fills:
+            self._compile(descriptor)
+        return self._fills[descriptor]
 
-        Raises:
-            BadRequest: the value does not fit.
+    def field(self, descriptor: Descriptor, field: FieldDescriptor) -> Fill:
+        """Return the function that reads a JSON value, `null` included, into one field of a message."""
+        self.fill(descriptor)
+        return self._objects[descriptor].field(field.json_name)
 
-        """
-        self._fill(message, value, "")
+    def _compile(self, root: Descriptor) -> None:
+        new = [each for each in reachable(root) if each not in self._fills]
+        objects = {each: _Object(self._extensions_of(each), lenient=self._lenient) for each in new}
+        for each, compiled in objects.items():
+            special = each.full_name in WELL_KNOWN
+            self._fills[each] = well_known_fill(each, self.fill, lenient=self._lenient) if special else compiled.fill
+        self._objects |= objects
+        for each, compiled in objects.items():
+            for field in each.fields:
+                compiled.add(field, _field(field, self._fills, lenient=self._lenient))
 
-    def fill_field(self, message: Message, name: str, value: object) -> None:
-        """Read a body that is one top-level field (`body: "field"`); raises as `fill` does."""
-        slot = self._slots[name]
-        slot.put(message, value, slot.json_name)
+    def _extensions_of(self, descriptor: Descriptor) -> Callable[[str], Fill | None]:
+        """The function that finds the decoder of an extension of this type by its JSON name, `[full.name]`."""
+        if not descriptor.is_extendable:
+            return lambda _: None
+        pool = pool_of(descriptor)
+
+        @cache
+        def find(field: FieldDescriptor) -> Fill:
+            if field.message_type is not None:
+                self.fill(field.message_type)
+            put = _field(field, self._fills, lenient=self._lenient)
+            return lambda message, value: put(_Extension(message, field), value)
+
+        def named(name: str) -> Fill | None:
+            try:
+                field = pool.FindExtensionByName(name[1:-1])
+            except KeyError:
+                return None
+            fits = f"[{field.full_name}]" == name and field.containing_type is descriptor
+            return find(field) if fits else None
+
+        return named
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A field as the decoder sees it; `put` makes a JSON value its content."""
+class _Extension:
+    """An extension field of a message, under the name by which the decoders of fields ask for it."""
 
-    number: int
-    json_name: str
-    oneof: str
-    put: Fill
+    def __init__(self, message: Any, field: FieldDescriptor) -> None:
+        object.__setattr__(self, "_place", (message.Extensions, field))
+
+    def __getattr__(self, name: str) -> Any:
+        extensions, field = self._place
+        return extensions[field]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        extensions, field = self._place
+        extensions[field] = value
 
 
 class _Object:
-    """A JSON object read as an ordinary message."""
+    """A JSON object read as an ordinary message; fields follow later, for types refer to each other in circles."""
 
-    def __init__(self, *, lenient: bool) -> None:
+    def __init__(self, extension: Callable[[str], Fill | None], *, lenient: bool) -> None:
         self._lenient = lenient
-        self.slots: dict[str, _Slot] = {}
+        self._extension = extension
+        self._fields: dict[str, Fill] = {}
+        self._nulls: dict[str, Fill] = {}
+        self._json_names: dict[str, str] = {}
+        self._second_names: dict[str, str] = {}
+        self._oneofs: dict[str, str] = {}
 
-    def compile(self, descriptor: Descriptor, fills: Fills) -> None:
-        # Apart from __init__, because message types refer to each other in circles.
-        for name, field in spellings(descriptor).items():
-            oneof = field.containing_oneof.name if field.containing_oneof else ""
-            put = _nullable(field, _put(field, fills, lenient=self._lenient))
-            self.slots[name] = _Slot(field.number, field.json_name, oneof, put)
+    def add(self, field: FieldDescriptor, fill: Fill) -> None:
+        """Take the decoder of a field, under every name that ProtoJSON accepts for it."""
+        kind = field.message_type or field.enum_type
+        reads_null = kind is not None and kind.full_name in {VALUE, NULL_VALUE} and not field.is_repeated
+        for name in {field.json_name, field.name}:
+            # A JSON name of one field may be the proto name of another: the JSON name wins.
+            if name == field.name != field.json_name:
+                if name in self._fields:
+                    continue
+                self._second_names[name] = field.json_name
+            else:
+                self._second_names.pop(name, None)
+            self._fields[name] = fill
+            self._json_names[name] = field.json_name
+            if reads_null:
+                self._nulls[name] = fill
+            oneof = field.containing_oneof
+            if oneof is not None and len(oneof.fields) > 1:  # with one member there is nothing to contradict
+                self._oneofs[name] = oneof.name
 
-    def fill(self, message: Message, value: object, path: str) -> None:
-        if not isinstance(value, dict):
-            raise BadRequest(path, "must be a JSON object")
-        seen: set[int | str] = set()
+    def field(self, name: str) -> Fill:
+        """Return the decoder of one field, which names the field in its errors."""
+
+        def fill(message: Any, value: object) -> None:
+            self.fill(message, {name: value})
+
+        return fill
+
+    def fill(self, message: Any, value: object) -> None:
+        """Read a JSON value into a message."""
+        if type(value) is not dict:
+            raise Unreadable("must be a JSON object")
+        if self._second_names and not self._second_names.keys().isdisjoint(value):
+            self._check_names(value)
+        if self._oneofs and not self._oneofs.keys().isdisjoint(value):
+            self._check_oneofs(value)
         for name, item in value.items():
-            slot = self.slots.get(name)
-            if slot is not None:
-                here = dotted(path, slot.json_name)
-                _mark(slot, seen, here, is_null=item is None)
-                slot.put(message, item, here)
-            elif not self._lenient:
-                raise BadRequest(path, "has an unknown field")
+            # null leaves a field unset, except where null is a value.
+            put = self._fields.get(name) if item is not None else self._nulls.get(name)
+            if put is not None:
+                try:
+                    put(message, item)
+                except Unreadable as error:
+                    raise error.inside(self._json_names[name]) from None
+            elif name not in self._fields:
+                self._fill_other(message, name, item)
+
+    def _fill_other(self, message: Any, name: str, item: object) -> None:
+        put = self._extension(name)
+        if put is None and not self._lenient:
+            raise Unreadable("has an unknown field")
+        if put is not None and item is not None:
+            try:
+                put(message, item)
+            except Unreadable as error:
+                raise error.inside("[extension]") from None
+
+    def _check_names(self, value: Mapping[str, object]) -> None:
+        for name, json_name in self._second_names.items():
+            if name in value and json_name in value:
+                raise Unreadable("is given twice").inside(json_name)
+
+    def _check_oneofs(self, value: Mapping[str, object]) -> None:
+        taken: set[str] = set()
+        for name, item in value.items():
+            oneof = self._oneofs.get(name)
+            if oneof is None or (item is None and name not in self._nulls):
+                continue
+            if oneof in taken:
+                raise Unreadable(ONEOF_TAKEN).inside(self._json_names[name])
+            taken.add(oneof)
 
 
-def _mark(slot: _Slot, seen: set[int | str], path: str, *, is_null: bool) -> None:
-    if slot.number in seen:
-        raise BadRequest(path, "is given twice")
-    if slot.oneof in seen and not is_null:
-        raise BadRequest(path, ONEOF_TAKEN)
-    seen.add(slot.number)
-    if slot.oneof and not is_null:
-        seen.add(slot.oneof)
-
-
-def _nullable(field: FieldDescriptor, put: Fill) -> Fill:
-    kind = field.message_type or field.enum_type
-    if kind is not None and kind.full_name in {VALUE, NULL_VALUE} and not field.is_repeated:
-        return put
-
-    def put_or_clear(message: Message, value: object, path: str) -> None:
-        if value is None:
-            message.ClearField(field.name)
-        else:
-            put(message, value, path)
-
-    return put_or_clear
-
-
-def _put(field: FieldDescriptor, fills: Fills, *, lenient: bool) -> Fill:
+def _field(field: FieldDescriptor, fills: Mapping[Descriptor, Fill], *, lenient: bool) -> Fill:
     entry = map_entry(field)
     if entry is not None:
-        return _put_map(field.name, entry, fills, lenient=lenient)
-    if field.is_repeated:
-        return _put_list(field, fills, lenient=lenient)
+        return _map(field.name, entry, fills, lenient=lenient)
     if field.message_type is not None:
-        return _put_message(field.name, fills[field.message_type.full_name])
-    return _put_scalar(field.name, _convert(field, lenient=lenient))
+        fill = fills[field.message_type]
+        return _messages(field.name, fill) if field.is_repeated else _message(field.name, fill)
+    read = reader(field)
+    # Only enums have values that a lenient reader skips.
+    skips = lenient and field.enum_type is not None
+    if field.is_repeated:
+        return _scalars(field.name, read, skips=skips)
+    return _skipping(_scalar(field.name, read)) if skips else _scalar(field.name, read)
 
 
-def _put_message(name: str, fill: Fill) -> Fill:
-    def put(message: Message, value: object, path: str) -> None:
+def _message(name: str, fill: Fill) -> Fill:
+    def put(message: Any, value: object) -> None:
         content = getattr(message, name)
         content.SetInParent()
-        fill(content, value, path)
+        fill(content, value)
 
     return put
 
 
-def _put_scalar(name: str, convert: _Convert) -> Fill:
-    def put(message: Message, value: object, path: str) -> None:
-        content = convert(value, path)
-        if content is not None:
-            setattr(message, name, content)
+def _scalar(name: str, read: Read) -> Fill:
+    def put(message: Any, value: object) -> None:
+        setattr(message, name, read(value))
 
     return put
 
 
-def _put_list(field: FieldDescriptor, fills: Fills, *, lenient: bool) -> Fill:
-    add = _add_to_list(field, fills, lenient=lenient)
+def _skipping(put: Fill) -> Fill:
+    def put_known(message: Any, value: object) -> None:
+        try:
+            put(message, value)
+        except UnknownName:
+            return
 
-    def put(message: Message, value: object, path: str) -> None:
-        if not isinstance(value, list):
-            raise BadRequest(path, "must be a JSON array")
-        message.ClearField(field.name)
-        content = getattr(message, field.name)
-        for index, item in enumerate(value):
-            add(content, item, f"{path}[{index}]")
+    return put_known
+
+
+def _messages(name: str, fill: Fill) -> Fill:
+    def put(message: Any, value: object) -> None:
+        add = getattr(message, name).add
+        for index, item in enumerate(_list(value)):
+            try:
+                fill(add(), item)
+            except Unreadable as error:
+                raise error.inside(f"[{index}]") from None
 
     return put
 
 
-def _add_to_list(field: FieldDescriptor, fills: Fills, *, lenient: bool) -> Fill:
-    if field.message_type is not None:
-        fill = fills[field.message_type.full_name]
-        return lambda content, item, path: fill(content.add(), item, path)
-    convert = _convert(field, lenient=lenient)
+def _scalars(name: str, read: Read, *, skips: bool) -> Fill:
+    def put(message: Any, value: object) -> None:
+        content: list[Any] = []
+        for index, item in enumerate(_list(value)):
+            try:
+                content.append(read(item))
+            except UnknownName as error:
+                if not skips:
+                    raise error.inside(f"[{index}]") from None
+            except Unreadable as error:
+                raise error.inside(f"[{index}]") from None
+        getattr(message, name).extend(content)
 
-    def add(content: Any, item: object, path: str) -> None:
-        converted = convert(item, path)
-        if converted is not None:
-            content.append(converted)
-
-    return add
+    return put
 
 
-def _put_map(name: str, entry: Descriptor, fills: Fills, *, lenient: bool) -> Fill:
+def _list(value: object) -> list[object]:
+    if type(value) is not list:
+        raise Unreadable("must be a JSON array")
+    return value
+
+
+def _map(name: str, entry: Descriptor, fills: Mapping[Descriptor, Fill], *, lenient: bool) -> Fill:
     read_key = text_reader(entry.fields_by_name["key"])
-    set_item = _set_in_map(entry.fields_by_name["value"], fills, lenient=lenient)
+    set_item = _map_item(entry.fields_by_name["value"], fills, lenient=lenient)
 
-    def put(message: Message, value: object, path: str) -> None:
-        if not isinstance(value, dict):
-            raise BadRequest(path, "must be a JSON object")
-        message.ClearField(name)
+    def put(message: Any, value: object) -> None:
+        if type(value) is not dict:
+            raise Unreadable("must be a JSON object")
         content = getattr(message, name)
+        # Errors name the map alone: its keys are the client's text.
         for text, item in value.items():
-            key = read_at(read_key, text, path)
+            key = read_key(text)
             if key in content:
-                raise BadRequest(path, "has a repeated key")
-            # Errors keep the map's own path: a key is the client's text.
-            set_item(content, key, item, path)
+                raise Unreadable("has a repeated key")
+            set_item(content, key, item)
 
     return put
 
 
-def _set_in_map(field: FieldDescriptor, fills: Fills, *, lenient: bool) -> Callable[..., None]:
+def _map_item(
+    field: FieldDescriptor, fills: Mapping[Descriptor, Fill], *, lenient: bool
+) -> Callable[[Any, Any, object], None]:
     if field.message_type is not None:
-        fill = fills[field.message_type.full_name]
-        return lambda content, key, item, path: fill(content[key], item, path)
-    convert = _convert(field, lenient=lenient)
-
-    def set_item(content: Any, key: object, item: object, path: str) -> None:
-        converted = convert(item, path)
-        if converted is not None:
-            content[key] = converted
-
-    return set_item
-
-
-def _convert(field: FieldDescriptor, *, lenient: bool) -> _Convert:
+        fill = fills[field.message_type]
+        return lambda content, key, item: fill(content[key], item)
     read = reader(field)
 
-    def convert(value: object, path: str) -> object:
+    def set_item(content: Any, key: object, item: object) -> None:
         try:
-            return read(value)
-        except Unreadable as error:
-            if lenient and isinstance(error, UnknownName):
-                return None
-            raise BadRequest(path, error.reason) from None
+            content[key] = read(item)
+        except UnknownName:
+            if not lenient:
+                raise
 
-    return convert
-
-
-def well_known(descriptor: Descriptor, *, lenient: bool) -> Fill:
-    """Return the function that reads a well-known type from its own JSON form."""
-    if descriptor.full_name in WRAPPERS:
-        return _put_scalar("value", _convert(descriptor.fields_by_name["value"], lenient=lenient))
-    check = _string_check(*_SHAPES[descriptor.full_name]) if descriptor.full_name in _SHAPES else _check_tree
-    pool = pool_of(descriptor)
-
-    def fill(message: Message, value: Any, path: str) -> None:
-        check(value, path)
-        try:
-            json_format.ParseDict(
-                value,
-                message,
-                ignore_unknown_fields=lenient,
-                descriptor_pool=pool,
-                max_recursion_depth=_JSON_FORMAT_DEPTH,
-            )
-        except (json_format.Error, ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            raise BadRequest(path, "has an unusable value") from None
-
-    return fill
-
-
-def _string_check(shape: re.Pattern[str], reason: str) -> Callable[[object, str], None]:
-    def check(value: object, path: str) -> None:
-        if not isinstance(value, str) or not shape.fullmatch(value):
-            raise BadRequest(path, reason)
-
-    return check
-
-
-def _check_tree(value: object, path: str) -> None:
-    # A number that overflowed while parsing has no JSON form to answer with.
-    if isinstance(value, float) and isinf(value):
-        raise BadRequest(path, "is out of range for double")
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            _check_tree(item, path)
+    return set_item

@@ -12,31 +12,30 @@ from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
-from .._errors import BadRequest, UnknownName, Unreadable
+from .._errors import UnknownName, Unreadable
 from .._fields import NULL_VALUE
+from ._parse import MAX_DIGITS
 
 Read = Callable[[object], Any]  # protobuf's setters take Any
 ReadText = Callable[[str], Any]
-
-# Longer than any number a protobuf field can hold; bounds the quadratic cost of parsing huge integers.
-MAX_DIGITS = 64
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _URL_SAFE = str.maketrans("-_", "+/")
+_LOWEST = float(-(1 << 63))
 _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 def reader(field: FieldDescriptor) -> Read:
-    """Return the function that reads a JSON value into this scalar or enum field."""
+    """Return the function that reads a JSON value into this scalar or enum field; it raises `Unreadable`."""
     if field.enum_type is not None:
         return _enum_reader(field.enum_type)
     return _READERS[field.type]
 
 
 def text_reader(field: FieldDescriptor) -> ReadText:
-    """Return the function that reads URL text, or a JSON map key, into this scalar or enum field."""
+    """Return the function that reads URL text, or a JSON map key, into this field; it raises `Unreadable`."""
     if field.type == FieldDescriptor.TYPE_BOOL:
         return _read_bool_text
     if field.enum_type is not None:
@@ -44,44 +43,24 @@ def text_reader(field: FieldDescriptor) -> ReadText:
     return reader(field)
 
 
-def read_at(read: Callable[[Any], Any], value: object, path: str) -> Any:
-    """Read a value, naming its field in the error.
-
-    Raises:
-        BadRequest: the value does not fit.
-
-    """
-    try:
-        return read(value)
-    except Unreadable as error:
-        raise BadRequest(path, error.reason) from None
-
-
-def whole(digits: str) -> int:
-    """Parse an integer of JSON.
-
-    Raises:
-        Unreadable: it has more digits than any field can hold.
-
-    """
-    if len(digits) > MAX_DIGITS:
-        raise Unreadable("has too many digits")
-    return int(digits)
-
-
 def _number(value: object, otherwise: str) -> int | float:
     # type() rather than isinstance(): a bool is an int to Python, and no number to ProtoJSON.
     if type(value) is int or type(value) is float:
         return value
     if type(value) is str and _NUMBER.fullmatch(value):
-        return whole(value) if _INTEGER.fullmatch(value) else float(value)
+        if len(value) > MAX_DIGITS:
+            raise Unreadable("has too many digits")
+        return int(value) if _INTEGER.fullmatch(value) else float(value)
     raise Unreadable(otherwise)
 
 
 def _integer_reader(kind: str, low: int, high: int) -> Read:
     def read(value: object) -> int:
+        if type(value) is int and low <= value <= high:
+            return value
         number = _number(value, "must be an integer")
-        if not low <= number <= high:
+        # A float may stand for an integer one below the lowest, which is how orjson reads it.
+        if not low <= number <= high or (type(number) is float and number == _LOWEST):
             raise Unreadable(f"is out of range for {kind}")
         if number != int(number):
             raise Unreadable("must be an integer")
@@ -96,7 +75,7 @@ def _read_double(value: object) -> float:
     number = float(_number(value, "must be a number"))
     if isinf(number):
         raise Unreadable("is out of range for double")
-    return number
+    return -0.0 if number == 0.0 and type(value) is str and value.startswith("-") else number
 
 
 def _read_float(value: object) -> float:
@@ -109,26 +88,23 @@ def _read_float(value: object) -> float:
 
 
 def _read_bool(value: object) -> bool:
-    if type(value) is not bool:
-        raise Unreadable("must be true or false")
-    return value
+    if value is True or value is False:
+        return value
+    raise Unreadable("must be true or false")
 
 
 def _read_bool_text(text: str) -> bool:
-    if text not in {"true", "false"}:
-        raise Unreadable("must be true or false")
-    return text == "true"
+    if text == "true":
+        return True
+    if text == "false":
+        return False
+    raise Unreadable("must be true or false")
 
 
 def _read_string(value: object) -> str:
-    if type(value) is not str:
-        raise Unreadable("must be a string")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise Unreadable("must be valid Unicode") from None
-    return value
+    if type(value) is str:
+        return value
+    raise Unreadable("must be a string")
 
 
 def _read_bytes(value: object) -> bytes:
@@ -163,7 +139,7 @@ def _enum_reader(enum: EnumDescriptor) -> Read:
 
 def _enum_text_reader(enum: EnumDescriptor) -> ReadText:
     read = _enum_reader(enum)
-    return lambda text: read(whole(text) if _INTEGER.fullmatch(text) else text)
+    return lambda text: read(_number(text, "") if _INTEGER.fullmatch(text) else text)
 
 
 _INT32 = _integer_reader("int32", -(1 << 31), (1 << 31) - 1)

@@ -1,0 +1,1 @@
+"""Files for browsers that authsvc serves but did not write; `make generate` copies them."""

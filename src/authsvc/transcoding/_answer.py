@@ -1,0 +1,43 @@
+"""Whole HTTP answers: status, headers, body."""
+
+import gzip
+from typing import NamedTuple
+
+from ._accept import accepts_gzip
+
+Headers = list[tuple[bytes, bytes]]
+
+JSON = "application/json"
+
+# Below this, the answer is one packet anyway.
+_WORTH_COMPRESSING = 1400
+_LEVEL = 1  # four times as fast as the usual 6, and a tenth larger
+
+
+class Answer(NamedTuple):
+    """An HTTP answer, ready to be sent; the headers have `content-length`."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+def answer(status: int, content_type: str, body: bytes, *, accept_encoding: str = "", head: bool = False) -> Answer:
+    """Put an answer together.
+
+    Args:
+        status: of HTTP.
+        content_type: of the body.
+        body: before compression.
+        accept_encoding: the header of the request; a body that is worth it is compressed with gzip.
+        head: whether the method is HEAD, whose answer has the headers without the body.
+
+    """
+    headers = [(b"content-type", content_type.encode("latin-1")), (b"x-content-type-options", b"nosniff")]
+    if len(body) >= _WORTH_COMPRESSING:
+        headers.append((b"vary", b"accept-encoding"))
+        if accepts_gzip(accept_encoding):
+            body = gzip.compress(body, _LEVEL, mtime=0)
+            headers.append((b"content-encoding", b"gzip"))
+    headers.append((b"content-length", str(len(body)).encode()))
+    return Answer(status, headers, b"" if head else body)

@@ -1,0 +1,251 @@
+"""A service over HTTP and JSON as an ASGI application: handlers in, nothing else needed.
+
+    class Library:
+        async def GetBook(self, request, context):
+            return Book(name=request.name)
+
+    app = Application(library_pb2.DESCRIPTOR.services_by_name["Library"], Library(), prefix="/v1")
+
+Handlers look like those of grpc.aio servicers: a coroutine function, or an asynchronous generator function for a
+stream of responses.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, MutableMapping, Sequence
+from contextlib import aclosing
+from inspect import isasyncgenfunction
+from typing import Any, NoReturn
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from google.rpc.code_pb2 import Code
+from google.rpc.status_pb2 import Status
+
+from ._accept import header
+from ._answer import Answer
+from ._call import Call
+from ._dialect import Dialect
+from ._errors import BadRequest, MethodNotAllowed, NoRoute
+from ._metadata import HeaderRules, seconds_of
+from ._transcoder import Transcoder
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+_log = logging.getLogger(__name__)
+
+
+class Failure(Exception):
+    """Ends a call with a status."""
+
+    def __init__(self, code: int, message: str = "", details: Iterable[Message] = (), http_status: int = 0) -> None:
+        """Keep a code of google.rpc.Code, a message for the client, details; `http_status` overrules the table."""
+        super().__init__(code, message)
+        self.status = Status(code=code, message=message, details=[_packed(detail) for detail in details])
+        self.http_status = http_status or None
+
+
+class Context:
+    """What a handler may ask and say beside its messages."""
+
+    def __init__(self, metadata: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep the metadata of the request."""
+        self._metadata = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in metadata)
+        self._trailing: list[tuple[str, str]] = []
+
+    def invocation_metadata(self) -> Sequence[tuple[str, str]]:
+        """Return the headers of the request that are metadata."""
+        return self._metadata
+
+    def set_trailing_metadata(self, metadata: Iterable[tuple[str, str]]) -> None:
+        """Set metadata of the response; what the rules list becomes headers, unless a stream has begun."""
+        self._trailing = list(metadata)
+
+    def trailing_metadata(self) -> Sequence[tuple[str, str]]:
+        """Return what `set_trailing_metadata` has set."""
+        return self._trailing
+
+    async def abort(self, code: Any, details: str = "") -> NoReturn:
+        """End the call with an error; the code is a number or a `grpc.StatusCode`."""
+        raise Failure(code if isinstance(code, int) else code.value[0], details)
+
+
+class Application:
+    """An ASGI application that serves a service by the `google.api.http` rules of its methods."""
+
+    def __init__(
+        self,
+        service: ServiceDescriptor,
+        handlers: object,
+        *,
+        prefix: str = "",
+        dialect: Dialect | None = None,
+        header_rules: HeaderRules | None = None,
+        max_body: int = 4 * 1024 * 1024,
+    ) -> None:
+        """Compile the rules.
+
+        Args:
+            service: the descriptor.
+            handlers: has an attribute for each method that has a rule, named as in the contract.
+            prefix: as `Transcoder` takes it.
+            dialect: as `Transcoder` takes it.
+            header_rules: which headers are metadata.
+            max_body: bytes that a request body may have.
+
+        Raises:
+            RouteError: a rule cannot be served.
+            AttributeError: a method with a rule has no handler.
+
+        """
+        self.transcoder = Transcoder(service.methods, prefix=prefix, dialect=dialect)
+        names = {endpoint.method.name for endpoint in self.transcoder.endpoints}
+        self._handlers = {name: getattr(handlers, name) for name in names}
+        self._rules = header_rules or HeaderRules()
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            raise NotImplementedError("only HTTP is served")
+        method, headers = scope["method"], scope["headers"]
+        try:
+            call = self.transcoder.match(method, scope["raw_path"], scope["query_string"], headers)
+        except (NoRoute, MethodNotAllowed) as error:
+            await send_answer(send, self.transcoder.refusal(error, method))
+            return
+        exchange = _Exchange(call, self._handlers[call.method.name], self._rules, headers, send)
+        try:
+            body = await _body(receive, self._max_body) if call.takes_body else b""
+        except Failure as error:
+            await send_answer(send, call.failure(error.status, error.http_status))
+        else:
+            if body is not None:
+                await _unless_gone(exchange.run(body), receive)
+
+
+async def send_answer(send: Send, answer: Answer, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Send an answer, with further headers."""
+    start = {"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, *headers]}
+    await send(start)
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+class _Exchange:
+    """One request being served."""
+
+    def __init__(self, call: Call, handler: Any, rules: HeaderRules, headers: Headers, send: Send) -> None:
+        self._call = call
+        self._handler = handler
+        self._rules = rules
+        self._headers = headers
+        self._send = send
+        self._context = Context(rules.metadata(headers))
+        self._started = False
+
+    async def run(self, body: bytes) -> None:
+        try:
+            timeout = header(self._headers, b"grpc-timeout")
+            async with asyncio.timeout(seconds_of(timeout.encode("latin-1")) if timeout else None) as deadline:
+                await self._answer(self._call.message(body))
+        except BadRequest as error:
+            await self._fail(Failure(Code.INVALID_ARGUMENT, str(error), http_status=error.http_status))
+        except Failure as error:
+            await self._fail(error)
+        except TimeoutError:
+            late = deadline.expired()
+            await self._fail(Failure(Code.DEADLINE_EXCEEDED, "deadline exceeded") if late else _unexpected())
+        except Exception:  # noqa: BLE001 - the last resort: nothing of it may reach the client
+            await self._fail(_unexpected())
+
+    async def _answer(self, request: Message) -> None:
+        if isasyncgenfunction(self._handler):
+            await self._stream(self._handler(request, self._context))
+        else:
+            answer = self._call.answer(self._call.encode(await self._handler(request, self._context)))
+            await send_answer(self._send, answer, self._outgoing())
+
+    async def _stream(self, responses: AsyncIterator[Message]) -> None:
+        async with aclosing(responses) as messages:  # type: ignore[type-var]
+            async for message in messages:
+                data = self._call.encode(message)
+                await self._start()
+                if self._call.head:
+                    return
+                await self._chunk(self._call.item(data))
+        await self._start()
+        await self._end(None)
+
+    async def _start(self) -> None:
+        if not self._started:
+            self._started = True
+            status, headers = self._call.stream_head()
+            headers += self._outgoing()
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            if self._call.head:
+                await self._chunk(b"", more=False)
+
+    async def _fail(self, failure: Failure) -> None:
+        if self._started:
+            await self._end(failure.status)
+        else:
+            await send_answer(self._send, self._call.failure(failure.status, failure.http_status), self._outgoing())
+
+    async def _end(self, failure: Status | None) -> None:
+        end = self._call.stream_end(failure)
+        # An end that cannot be told is left out: the server then breaks the connection or the stream.
+        if end is not None and not self._call.head:
+            await self._chunk(end, more=False)
+
+    async def _chunk(self, data: bytes, *, more: bool = True) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
+
+    def _outgoing(self) -> Headers:
+        metadata = self._rules.headers(self._context.trailing_metadata())
+        return [(name.encode(), value.encode("latin-1")) for name, value in metadata]
+
+
+def _unexpected() -> Failure:
+    _log.exception("a handler failed")
+    return Failure(Code.INTERNAL, "internal error")
+
+
+async def _body(receive: Receive, limit: int) -> bytes | None:
+    """Read a request body; None if the client goes away meanwhile."""
+    body = bytearray()
+    more = True
+    while more:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return None
+        body += event.get("body", b"")
+        more = event.get("more_body", False)
+        if len(body) > limit:
+            raise Failure(Code.RESOURCE_EXHAUSTED, f"the body is larger than {limit} bytes", http_status=413)
+    return bytes(body)
+
+
+async def _unless_gone(work: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Await the work, and cancel it when the client goes away."""
+    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in (task, gone):
+            each.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _packed(detail: Message) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    return packed

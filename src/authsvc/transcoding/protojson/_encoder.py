@@ -1,0 +1,164 @@
+"""Messages into JSON values: one encoder for each message type, generated as source from its descriptor.
+
+Straight-line code over the fields of a type, without a look at the descriptor, is about four times as fast as
+walking `ListFields`. What it makes is ready for orjson: dicts, lists, strings, numbers.
+"""
+
+from collections.abc import Callable, Iterator
+from keyword import iskeyword
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+
+from .._fields import NULL_VALUE, WELL_KNOWN, map_entry, reachable
+from ._scalars_out import INTEGERS_AS_TEXT, bytes_text, double_value, enum_names, float_value, map_key_text
+from ._style import Style
+from ._wellknown_out import well_known_encoder
+
+# Makes the JSON value of a message; raises `ValueError` for a message that has none.
+Encode = Callable[[Any], Any]
+
+_INDENT = "    "
+
+
+class Encoders:
+    """The encoders of all message types met so far, in one style."""
+
+    def __init__(self, style: Style) -> None:
+        """Take the style."""
+        self._style = style
+        self._encoders: dict[Descriptor, Encode] = {}
+        # The global names of the generated functions, which call each other.
+        self._names: dict[Descriptor, str] = {}
+        self._enums: dict[EnumDescriptor, str] = {}
+        self._extensions: dict[FieldDescriptor, Encode] = {}
+        self._globals: dict[str, Any] = {
+            "bytes_text": bytes_text,
+            "double_value": double_value,
+            "float_value": float_value,
+            "map_key_text": map_key_text,
+        }
+
+    def encode(self, descriptor: Descriptor) -> Encode:
+        """Return the function that makes the JSON value of a message of this type."""
+        if descriptor not in self._encoders:
+            self._compile(descriptor)
+        return self._encoders[descriptor]
+
+    def encode_field(self, field: FieldDescriptor) -> Encode:
+        """Return the function that makes the JSON value of one field of a message.
+
+        Unset it is its default, `{}` for an ordinary message, and null for what else has presence.
+        """
+        if field.message_type is not None:
+            self.encode(field.message_type)
+        ordinary = field.message_type is not None and field.message_type.full_name not in WELL_KNOWN
+        lines = ["def encode(m):"]
+        if field.has_presence and not ordinary:
+            lines += [f"{_INDENT}if not m.HasField({field.name!r}):", f"{_INDENT * 2}return None"]
+        made = self._collection(field) if field.is_repeated else self._value(field, "v")
+        return self._function("encode", [*lines, f"{_INDENT}v = {_get(field)}", f"{_INDENT}return {made}"])
+
+    def _compile(self, root: Descriptor) -> None:
+        new = [each for each in reachable(root) if each not in self._names]
+        for each in new:
+            self._names[each] = f"encode_{len(self._names)}"
+        for each in new:
+            self._encoders[each] = self._globals[self._names[each]] = self._encoder(each)
+
+    def _encoder(self, descriptor: Descriptor) -> Encode:
+        if descriptor.full_name in WELL_KNOWN:
+            return well_known_encoder(descriptor, self.encode, self._style)
+        name = self._names[descriptor]
+        lines = [f"def {name}(m):", f"{_INDENT}o = {{}}"]
+        for field in sorted(descriptor.fields, key=lambda each: each.number):
+            lines += [_INDENT + line for line in self._field(field)]
+        if descriptor.is_extendable:
+            self._globals["extension"] = self._extension
+            lines += [
+                f"{_INDENT}for f, x in m.ListFields():",
+                f"{_INDENT * 2}if f.is_extension:",
+                f"{_INDENT * 3}o[f'[{{f.full_name}}]'] = extension(f)(x)",
+            ]
+        return self._function(name, [*lines, f"{_INDENT}return o"])
+
+    def _extension(self, field: FieldDescriptor) -> Encode:
+        """The function that makes the JSON value of what an extension field holds."""
+        if field not in self._extensions:
+            if field.message_type is not None:
+                self.encode(field.message_type)
+            made = self._collection(field) if field.is_repeated else self._value(field, "v")
+            self._extensions[field] = self._function("encode", ["def encode(v):", f"{_INDENT}return {made}"])
+        return self._extensions[field]
+
+    def _function(self, name: str, lines: list[str]) -> Encode:
+        # Nothing of a descriptor gets into the source but names that are identifiers, and quoted strings.
+        source = compile("\n".join(lines), f"<ProtoJSON {name}>", "exec")
+        made: dict[str, Encode] = {}
+        exec(source, self._globals, made)  # noqa: S102
+        return made[name]
+
+    def _field(self, field: FieldDescriptor) -> Iterator[str]:
+        """The lines that put one field of the message `m` into the object `o`."""
+        key = repr(field.name if self._style.proto_names else field.json_name)
+        if field.is_repeated:
+            yield f"v = {_get(field)}"
+            yield "if v:" if not self._style.defaults else "if True:"
+            yield f"{_INDENT}o[{key}] = {self._collection(field)}"
+        elif field.has_presence:
+            yield f"if m.HasField({field.name!r}):"
+            yield f"{_INDENT}v = {_get(field)}"
+            yield f"{_INDENT}o[{key}] = {self._value(field, 'v')}"
+            if self._style.nullable(field):
+                yield "else:"
+                yield f"{_INDENT}o[{key}] = None"
+        else:
+            yield f"v = {_get(field)}"
+            if not self._style.defaults:
+                # A negative zero is no default, though it looks like one.
+                real = field.cpp_type in {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
+                yield "if v or str(v) == '-0.0':" if real else "if v:"
+                yield f"{_INDENT}o[{key}] = {self._value(field, 'v')}"
+            else:
+                yield f"o[{key}] = {self._value(field, 'v')}"
+
+    def _collection(self, field: FieldDescriptor) -> str:
+        """The expression for a repeated field or a map `v`."""
+        entry = map_entry(field)
+        if entry is None:
+            item = self._value(field, "x")
+            return "list(v)" if item == "x" else f"[{item} for x in v]"
+        key, value = entry.fields_by_name["key"], entry.fields_by_name["value"]
+        name = "k" if key.cpp_type == FieldDescriptor.CPPTYPE_STRING else "map_key_text(k)"
+        # Iterating over items() would copy messages.
+        return f"{{{name}: {self._value(value, 'v[k]')} for k in v}}"
+
+    def _value(self, field: FieldDescriptor, expression: str) -> str:
+        """The expression for one value of a field."""
+        if field.message_type is not None:
+            return f"{self._names[field.message_type]}({expression})"
+        if field.enum_type is not None:
+            return self._enum(field.enum_type, expression)
+        if field.cpp_type in INTEGERS_AS_TEXT:
+            return f"str({expression})"
+        convert = {
+            FieldDescriptor.TYPE_BYTES: "bytes_text",
+            FieldDescriptor.TYPE_DOUBLE: "double_value",
+            FieldDescriptor.TYPE_FLOAT: "float_value",
+        }.get(field.type)
+        return f"{convert}({expression})" if convert else expression
+
+    def _enum(self, enum: EnumDescriptor, expression: str) -> str:
+        if enum.full_name == NULL_VALUE:
+            return "None"
+        if self._style.enum_numbers:
+            return expression
+        if enum not in self._enums:
+            self._enums[enum] = f"enum_{len(self._enums)}"
+            self._globals[self._enums[enum]] = enum_names(enum)
+        return f"{self._enums[enum]}.get({expression}, {expression})"
+
+
+def _get(field: FieldDescriptor) -> str:
+    usable = field.name.isidentifier() and not iskeyword(field.name)
+    return f"m.{field.name}" if usable else f"getattr(m, {field.name!r})"

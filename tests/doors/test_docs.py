@@ -1,0 +1,162 @@
+"""/openapi.json and /docs over HTTP."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from doors.peers import AsgiReply, asgi, http1, http1_request
+from doors.stage import NAME, playing, stage_service
+
+from authsvc.app import AUTH, JSON_PREFIX, api_document
+from authsvc.doors.docs import Docs
+from authsvc.transcoding import Transcoder
+
+PATHS = sorted(Docs.PATHS)
+TYPES = {
+    "/docs": "text/html; charset=utf-8",
+    "/docs/start.js": "text/javascript; charset=utf-8",
+    "/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "/docs/swagger-ui.css": "text/css; charset=utf-8",
+    "/openapi.json": "application/json",
+}
+
+
+async def ask(path: str, method: str = "GET", headers: Any = ()) -> AsgiReply:
+    """One request to the one address, without a token."""
+    return await asgi(stage_service().one_address(), path, headers, method=method)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_files_are_served_to_anybody(path: str) -> None:
+    """Each is there without a token, of its type, to be asked for again and never guessed at."""
+    reply = await ask(path)
+    assert (reply.status, reply.header("content-type")) == (200, TYPES[path])
+    assert reply.header("cache-control") == "no-cache"
+    assert reply.header("x-content-type-options") == "nosniff"
+    assert int(reply.header("content-length")) == len(reply.body) > 100
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_the_policy_lets_in_nothing_from_elsewhere(path: str) -> None:
+    """Scripts, styles and calls come from and go to this server; no script stands in the page."""
+    policy = dict(each.strip().split(" ", 1) for each in (await ask(path)).header("content-security-policy").split(";"))
+    assert policy.pop("img-src") == "'self' data:"
+    assert set(policy.values()) == {"'none'", "'self'"}
+    assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
+
+
+async def test_head_is_get_without_the_content() -> None:
+    """Status and headers are those of GET."""
+    got, head = await ask("/docs"), await ask("/docs", "HEAD")
+    assert (head.status, head.headers, head.body) == (got.status, got.headers, b"")
+
+
+@pytest.mark.parametrize("tags", ["{}", "W/{}", '"other", {}', "*"])
+async def test_what_is_known_is_not_sent_again(tags: str) -> None:
+    """A request that names the entity tag gets 304, with the headers that matter to a cache."""
+    tag = (await ask("/openapi.json")).header("etag")
+    reply = await ask("/openapi.json", headers=[("if-none-match", tags.format(tag))])
+    assert (reply.status, reply.body, reply.header("etag")) == (304, b"", tag)
+    assert reply.header("cache-control") == "no-cache"
+
+
+async def test_what_has_changed_is_sent() -> None:
+    """Another tag is no reason to send nothing, and different files have different tags."""
+    assert (await ask("/openapi.json", headers=[("if-none-match", '"other"')])).status == 200
+    assert len({(await ask(path)).header("etag") for path in PATHS}) == len(PATHS)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_other_methods_are_not_allowed(path: str) -> None:
+    """Files can be read only; OPTIONS tells so."""
+    for method in ("POST", "PUT", "DELETE", "get"):
+        reply = await ask(path, method)
+        assert (reply.status, reply.header("allow")) == (405, "GET, HEAD, OPTIONS")
+    reply = await ask(path, "OPTIONS")
+    assert (reply.status, reply.body, reply.header("allow")) == (204, b"", "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs/", "/docs/index.html", "/docs/../openapi.json", "/openapi.json/", "/docs/LICENSE"]
+)
+async def test_only_fixed_paths_are_served(path: str) -> None:
+    """No path leads to any other file."""
+    assert (await ask(path)).status == 404
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_docs_can_be_turned_off(path: str) -> None:
+    """A service without docs knows none of the paths."""
+    service = replace(stage_service(), docs=False)
+    assert (await asgi(service.one_address(), path, method="GET")).status == 404
+    assert (await asgi(service.one_address(), "/debug/healthz", method="GET")).status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+async def test_files_over_a_real_connection(method: str) -> None:
+    """The server adds nothing to the head that would contradict it."""
+    async with playing() as stage:
+        reply = await http1(stage.port, http1_request(method, "/docs"))
+    assert reply.status == (204 if method == "OPTIONS" else 200)
+    assert reply.body.startswith(b"<!DOCTYPE html>") == (method == "GET")
+
+
+async def test_the_page_names_only_files_of_ours() -> None:
+    """Every address in the page is that of a file that is served."""
+    page = (await ask("/docs")).body.decode()
+    found = set(re.findall(r'(?:src|href)="([^"]+)"', page))
+    assert found - {"data:,"} == {path.removeprefix("/") for path in PATHS} - {"docs"}
+
+
+def places(document: Any) -> set[tuple[str, str, str]]:
+    """HTTP method, template and RPC of every operation."""
+    return {
+        (verb.upper(), operation["x-path-template"], operation["x-rpc"])
+        for item in document["paths"].values()
+        for verb, operation in item.items()
+    }
+
+
+def routes(methods: Any) -> set[tuple[str, str, str]]:
+    """The same of every route that the JSON door has."""
+    return {
+        (each.rule.http_method, each.rule.path, f"{each.method.containing_service.full_name}/{each.method.name}")
+        for each in Transcoder(methods, prefix=JSON_PREFIX).endpoints
+    }
+
+
+async def test_every_route_of_the_door_is_in_the_document() -> None:
+    """What is served is described, and nothing else, whatever the services."""
+    service = stage_service()
+    found = places(orjson.loads((await ask("/openapi.json")).body))
+    assert found == routes([method.descriptor for method in service.methods.values()])
+    assert ("POST", "/say", f"{NAME}/Say") in found
+    assert places(api_document()) == routes(AUTH.methods)
+
+
+async def test_methods_that_need_a_caller_say_so() -> None:
+    """The others ask for nothing."""
+    document = orjson.loads((await ask("/openapi.json")).body)
+    assert "security" in document["paths"]["/auth/v1/whisper"]["get"]
+    assert "security" not in document["paths"]["/auth/v1/say"]["post"]
+
+
+def test_the_service_says_how_to_sign_in() -> None:
+    """There are a bearer scheme for tokens of today, and OAuth 2 with the authorization code flow."""
+    schemes = api_document()["components"]["securitySchemes"]
+    assert schemes["bearer"]["scheme"] == "bearer"
+    flow = schemes["oauth2"]["flows"]["authorizationCode"]
+    assert (flow["authorizationUrl"], flow["tokenUrl"]) == ("/oauth/v2/authorize", "/oauth/v2/token")
+    assert list(flow["scopes"]) == ["openid"]
+
+
+def test_the_contract_s_comments_are_in_the_document() -> None:
+    """What the `.proto` files say about methods and fields stands with them."""
+    document = api_document()
+    assert document["paths"]["/auth/v1/users/me"]["get"]["description"].startswith("The caller: names")
+    user = document["components"]["schemas"]["zitadel.user.v1.User"]["properties"]["userName"]
+    assert user["description"] == "Name inside the organization."

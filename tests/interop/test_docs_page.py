@@ -1,0 +1,46 @@
+"""The page /docs in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import orjson
+import pytest
+from harness import Server
+from interop.support import CALLS, HERE, json_answer, node
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def visit(server: Server, gigi: str) -> Any:
+    """What somebody saw who opened the page, pasted a token and tried GetMyUser."""
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if browser is None:
+        pytest.skip("this machine has no chromium")
+    return orjson.loads(node(HERE / "browser" / "docs.mjs", browser, server.url, gigi))
+
+
+def test_the_page_shows_every_operation(visit: Any) -> None:
+    """It lists the operations of the document."""
+    assert visit["title"] == "authsvc"
+    expected = {(verb, path) for verb, path, _ in CALLS.values()} | {("GET", "/auth/v1/healthz")}
+    assert {tuple(operation) for operation in visit["operations"]} == expected
+
+
+def test_a_pasted_token_is_enough_to_try_a_call(visit: Any, server: Server, gigi: str) -> None:
+    """After Authorize, GetMyUser answers 200 with what any client gets."""
+    assert visit["status"].split()[0] == "200"
+    assert orjson.loads(visit["answer"]) == json_answer(server, gigi, "GetMyUser")
+
+
+def test_the_page_asks_only_its_own_server(visit: Any, server: Server) -> None:
+    """Nothing is loaded from anywhere else, so that the page works offline and tells nobody that it is read."""
+    assert [url for url in visit["requests"] if not url.startswith((f"{server.url}/", "data:"))] == []
+    assert f"{server.url}/openapi.json" in visit["requests"]
+
+
+def test_the_page_keeps_to_its_policy(visit: Any) -> None:
+    """The browser has blocked nothing, and complains about nothing."""
+    assert (visit["violations"], visit["complaints"]) == ([], [])

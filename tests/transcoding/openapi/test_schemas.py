@@ -1,0 +1,251 @@
+"""Messages and enums as JSON Schemas."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
+from transcoding.foreign import method, rule
+from transcoding.openapi.support import Json, books, checked, described, fits, get, only, operations, rpc, schema
+
+from authsvc.transcoding.protojson import Style
+
+ITEM = "shop.Item"
+INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1, "examples": [0]}
+UINT32 = {"type": "integer", "format": "uint32", "minimum": 0, "maximum": 2**32 - 1, "examples": [0]}
+INT64 = {"type": "string", "format": "int64", "pattern": "^-?[0-9]+$", "examples": ["0"]}
+UINT64 = {"type": "string", "format": "uint64", "pattern": "^[0-9]+$", "examples": ["0"]}
+SPECIAL = {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}
+COLOUR = {"$ref": "#/components/schemas/shop.Colour"}
+CHILD = {"$ref": f"#/components/schemas/{ITEM}"}
+TIME = {"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00Z"]}
+
+
+def foreign() -> MethodDescriptor:
+    """A method on the message with a field of every kind."""
+    return method(rule("POST", "/items", body="*"))
+
+
+def item(**options: Any) -> Json:
+    """The document that describes it."""
+    return checked([foreign()], **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("id", {"type": "string"}),
+        ("boolValue", {"type": "boolean"}),
+        ("bytesValue", {"type": "string", "contentEncoding": "base64"}),
+        ("int32Value", INT32),
+        ("sint32Value", INT32),
+        ("uint32Value", UINT32),
+        ("int64Value", INT64),
+        ("uint64Value", UINT64),
+        ("fixed64Value", UINT64),
+        ("floatValue", {"anyOf": [{"type": "number", "format": "float"}, SPECIAL]}),
+        ("doubleValue", {"anyOf": [{"type": "number", "format": "double"}, SPECIAL]}),
+        ("colour", COLOUR),
+        ("colours", {"type": "array", "items": COLOUR}),
+        ("tags", {"type": "array", "items": {"type": "string"}}),
+        ("maybeCount", INT32),
+        ("child", CHILD),
+        ("children", {"type": "array", "items": CHILD}),
+        ("otherName", {"type": "string"}),
+        ("when", TIME),
+        ("whens", {"type": "array", "items": TIME}),
+        ("mask", {"type": "string", "format": "field-mask"}),
+        ("struct", {"type": "object", "additionalProperties": True}),
+        ("value", {}),
+        ("values", {"type": "array", "items": {}}),
+        ("list", {"type": "array", "items": {}}),
+        ("any", {"$ref": "#/components/schemas/google.protobuf.Any"}),
+        ("empty", {"$ref": "#/components/schemas/google.protobuf.Empty"}),
+        ("nullValue", {"type": "null"}),
+        ("wrappedInt", {**INT64, "type": ["string", "null"]}),
+        ("wrappedText", {"type": ["string", "null"]}),
+        ("labels", {"type": "object", "additionalProperties": {"type": "string"}}),
+        ("counts", {"type": "object", "additionalProperties": INT64, "propertyNames": {"pattern": "^-?[0-9]+$"}}),
+        ("flags", {"type": "object", "additionalProperties": COLOUR, "propertyNames": {"enum": ["true", "false"]}}),
+        ("items", {"type": "object", "additionalProperties": CHILD}),
+    ],
+)
+def test_fields_follow_protojson(name: str, expected: Json) -> None:
+    """Each kind of field has the schema of what ProtoJSON writes for it."""
+    assert schema(item(), ITEM)["properties"][name] == expected
+
+
+def test_a_wrapped_double_may_be_null() -> None:
+    """Null is one more alternative where there are several."""
+    made = described(
+        books(get("/a"), "message Box { google.protobuf.DoubleValue d = 1; }").replace("Get(Book)", "Get(Box)")
+    )
+    found = {each["schema"]["anyOf"][0]["type"] for each in only(made)[1]["parameters"]}
+    assert found == {"number"}
+    body = described(
+        books(rpc('post: "/a" body: "*"', takes="Box"), "message Box { google.protobuf.DoubleValue d = 1; }")
+    )
+    assert schema(body, "books.v1.Box")["properties"]["d"]["anyOf"][-1] == {"type": "null"}
+
+
+def test_keys_of_unsigned_maps_have_no_sign() -> None:
+    """The names of a map's object follow the type of its keys."""
+    text = books(rpc('post: "/a" body: "*"', takes="Box"), "message Box { map<uint64, string> m = 1; }")
+    assert schema(described(text), "books.v1.Box")["properties"]["m"]["propertyNames"] == {"pattern": "^[0-9]+$"}
+
+
+def test_what_protojson_writes_fits() -> None:
+    """A message with most of its fields set, written by protobuf itself, follows its schema."""
+    message: Any = GetMessageClass(foreign().input_type)(
+        id="a", int32_value=-1, int64_value=2**60, uint64_value=2**63, double_value=float("nan"), bytes_value=b"\xff",
+        colour=1, tags=["t"], colours=[2], maybe_count=0, right=3, labels={"a": "b"}, counts={-1: 2}, flags={True: 1},
+    )  # fmt: skip
+    message.child.children.add().when.FromJsonString("2026-01-31T12:00:00.5Z")
+    message.pause.FromMilliseconds(-1500)
+    message.mask.paths.append("a_b.c")
+    message.struct["a"] = [1, None, {"b": True}]
+    message.value.null_value = 0
+    message.any.Pack(message.pause)
+    message.wrapped_int.value = 5
+    written = json.loads(json_format.MessageToJson(message))
+    made = item()
+    assert len(written) > 18
+    assert fits(made, ITEM, written)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"id": 1},
+        {"int32Value": 2**31},
+        {"int64Value": "1.5"},
+        {"doubleValue": "many"},
+        {"colour": "GREEN"},
+        {"tags": "a"},
+        {"flags": {"maybe": "RED"}},
+        {"when": "yesterday"},
+        {"pause": "1 s"},
+        {"child": {"child": {"boolValue": 1}}},
+    ],
+)
+def test_what_is_no_protojson_does_not_fit(value: object) -> None:
+    """The schemas are not so wide that everything fits."""
+    assert not fits(item(), ITEM, value)
+
+
+def test_names_follow_the_style() -> None:
+    """With proto names, properties and parameters have them."""
+    made = item(style=Style(proto_names=True))
+    assert {"int32_value", "renamed", "wrapped_text"} <= schema(made, ITEM)["properties"].keys()
+    text = books(
+        get("/{shelf_name}/books", takes="Find"), "message Find { string shelf_name = 1; int32 page_size = 2; }"
+    )
+    path, operation = only(described(text, style=Style(proto_names=True)))
+    assert path == "/{shelf_name}/books"
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["shelf_name", "page_size"]
+
+
+def test_enums_may_be_numbers() -> None:
+    """With enum numbers an enum is an integer of its numbers, each once, and the names stand beside."""
+    enum = "enum Kind { option allow_alias = true; NONE = 0; SOME = 7; ANY = 7; LESS = -1; }"
+    text = books(get("/a", takes="Box"), f"{enum} message Box {{ Kind kind = 1; }}")
+    assert schema(described(text), "books.v1.Kind") == {"type": "string", "enum": ["NONE", "SOME", "ANY", "LESS"]}
+    found = schema(described(text, style=Style(enum_numbers=True)), "books.v1.Kind")
+    assert (found["type"], found["enum"]) == ("integer", [-1, 0, 7])
+    assert found["x-enum-varnames"] == ["LESS", "NONE", "SOME"]
+    assert "`SOME` (7)" in found["description"]
+
+
+def test_fields_with_presence_may_be_null() -> None:
+    """Where the style writes null for unset fields, the schemas allow it, and only there."""
+    made = item(style=Style(nullable=lambda field: field.name != "child"))
+    found = schema(made, ITEM)["properties"]
+    assert found["maybeCount"]["type"] == ["integer", "null"]
+    assert found["when"]["type"] == ["string", "null"]
+    assert found["any"] == {"anyOf": [{"$ref": "#/components/schemas/google.protobuf.Any"}, {"type": "null"}]}
+    assert (found["child"], found["int32Value"], found["value"]) == (CHILD, INT32, {})
+    assert fits(made, ITEM, {"maybeCount": None, "any": None, "value": None})
+    assert not fits(made, ITEM, {"child": None})
+
+
+def test_times_show_the_precision_of_the_style() -> None:
+    """With milliseconds the example has them."""
+    found = schema(item(style=Style(millis=True)), ITEM)["properties"]["when"]
+    assert found["examples"] == ["2026-01-31T12:00:00.000Z"]
+
+
+COMMENTED = books(
+    rpc('post: "/a" body: "*"', takes="Box"),
+    """
+    // A box.
+    message Box {
+      option deprecated = true;
+      // Who owns it.
+      string owner = 1 [deprecated = true];
+      // The book in it.
+      Book book = 2;
+      // What closes it.
+      oneof lock { string key = 3; int32 code = 4; }
+      optional string note = 5;
+      Kind kind = 6;
+      string id = 7 [(google.api.field_behavior) = OUTPUT_ONLY];
+      string secret = 8 [(google.api.field_behavior) = INPUT_ONLY];
+    }
+    // Its kind.
+    enum Kind {
+      option deprecated = true;
+      // Nobody
+      // knows.
+      UNKNOWN = 0;
+      SMALL = 1 [deprecated = true];
+      LARGE = 2;
+    }
+    """,
+)
+
+
+def test_comments_and_options_are_carried_over() -> None:
+    """What is said about messages, fields and enums stands in their schemas, as does that they are deprecated."""
+    made = described(COMMENTED)
+    box, kind = schema(made, "books.v1.Box"), schema(made, "books.v1.Kind")
+    assert (box["deprecated"], kind["deprecated"]) == (True, True)
+    assert box["properties"]["owner"] == {"type": "string", "description": "Who owns it.", "deprecated": True}
+    book = {"$ref": "#/components/schemas/books.v1.Book", "description": "The book in it."}
+    assert box["properties"]["book"] == book
+    assert box["properties"]["id"] == {"type": "string", "readOnly": True}
+    assert box["properties"]["secret"] == {"type": "string", "writeOnly": True}
+    assert kind["description"] == "Its kind.\n\n- `UNKNOWN`: Nobody knows.\n- `SMALL`: Deprecated."
+
+
+def test_oneofs_are_described() -> None:
+    """A message says which of its fields exclude each other; a lone optional field excludes none."""
+    box = schema(described(COMMENTED), "books.v1.Box")
+    assert box["description"] == "A box.\n\nWhat closes it. At most one of `key`, `code` is set."
+    assert "required" not in box
+
+
+def test_without_comments_there_are_no_descriptions() -> None:
+    """Nothing is made up where nothing is known."""
+    box = schema(described(COMMENTED, comments=None), "books.v1.Box")
+    assert box["properties"]["owner"] == {"type": "string", "deprecated": True}
+
+
+def test_required_fields_of_proto2_are_required() -> None:
+    """proto2 has fields that must be there; the schema says so."""
+    head = 'syntax = "proto2"; package books.v1; import "google/api/annotations.proto";'
+    text = "message Book { required string name = 1; optional string note = 2; }"
+    text += 'service Books { rpc Get(Book) returns (Book) { option (google.api.http) = { post: "/a" body: "*" }; } }'
+    assert schema(described(text, head=head), "books.v1.Book")["required"] == ["name"]
+
+
+def test_only_what_is_referred_to_is_there() -> None:
+    """Components are the messages and enums that some operation or error needs, sorted by name."""
+    made = described(books(get("/a", gives="google.protobuf.Empty"), "message Unused { Book book = 1; }"))
+    names = ["google.protobuf.Any", "google.protobuf.Empty", "google.rpc.Status"]
+    assert list(made["components"]["schemas"]) == names
+    assert schema(made, "google.protobuf.Empty") == {"type": "object", "properties": {}}
+    assert len(operations(made)) == 1
