@@ -55,6 +55,7 @@ def test_defaults() -> None:
         "tls_key": None,
         "http": "zttp",
         "reflection": True,
+        "docs": True,
         "call_timeout": 10.0,
         "max_message_bytes": 262_144,
         "max_metadata_bytes": 16_384,

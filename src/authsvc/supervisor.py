@@ -25,6 +25,8 @@ _KILL_AFTER = 2.0  # seconds that a worker gets beyond the time it may drain
 _RESTART_PAUSE = 1.0  # seconds between the end of a worker and its next start
 _fork = multiprocessing.get_context("fork")
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+
 
 @dataclass(eq=False)
 class Child:
@@ -74,7 +76,10 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         child.link, theirs = _fork.Pipe()
         child.process = _fork.Process(target=self._in_child, args=(child, theirs), name=f"authsvc-{child.name}")
+        # A signal that came before the child has put its own handling in place would seem to be one for us.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         child.process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         theirs.close()
 
     def _in_child(self, child: Child, link: Connection) -> None:
@@ -82,6 +87,7 @@ class Supervisor:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the worker serves there is nothing to drain
         # Ctrl+C reaches every process of the terminal; the supervisor decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         for other in self._children:
             if other.link:
                 other.link.close()
@@ -174,7 +180,7 @@ def _signals() -> socket.socket:
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     signal.set_wakeup_fd(theirs.detach())
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPPING:
         signal.signal(number, lambda *_: None)
     return ours
 

@@ -37,13 +37,15 @@ async def test_files_are_served_to_anybody(path: str) -> None:
     assert (reply.status, reply.header("content-type")) == (200, TYPES[path])
     assert reply.header("cache-control") == "no-cache"
     assert reply.header("x-content-type-options") == "nosniff"
-    assert int(reply.header("content-length")) == len(reply.body) > 100
+    assert reply.header("content-length") == str(len(reply.body))
+    assert len(reply.body) > 100
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_the_policy_lets_in_nothing_from_elsewhere(path: str) -> None:
     """Scripts, styles and calls come from and go to this server; no script stands in the page."""
-    policy = dict(each.strip().split(" ", 1) for each in (await ask(path)).header("content-security-policy").split(";"))
+    header = (await ask(path)).header("content-security-policy") or ""
+    policy = {name: value for name, _, value in (each.strip().partition(" ") for each in header.split(";"))}
     assert policy.pop("img-src") == "'self' data:"
     assert set(policy.values()) == {"'none'", "'self'"}
     assert policy["default-src"] == policy["frame-ancestors"] == "'none'"

@@ -12,7 +12,8 @@ from interop.support import BAD_TOKEN, CALLS
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-HEALTHZ = ("GET", "/auth/v1/healthz", {})
+Call = tuple[str, str, dict[str, Any]]
+HEALTHZ: Call = ("GET", "/auth/v1/healthz", {})
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def document(server: Server) -> Any:
         return client.get("/openapi.json").json()
 
 
-def ask(server: Server, call: tuple[str, str, dict[str, Any]], token: str = "") -> httpx2.Response:
+def ask(server: Server, call: Call, token: str = "") -> httpx2.Response:
     """Make a call."""
     verb, path, request = call
     with httpx2.Client(base_url=server.url, trust_env=False) as client:
@@ -48,7 +49,7 @@ def closed(schema: Any) -> Any:
     return {name: closed(inner) for name, inner in schema.items()} | strict
 
 
-def content(document: Any, call: tuple[str, str, dict[str, Any]], status: str) -> Any:
+def content(document: Any, call: Call, status: str) -> Any:
     """The schema of the answer to a call."""
     verb, path, _ = call
     response = document["paths"][path][verb.lower()]["responses"][status]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from google.api import annotations_pb2, http_pb2
+from google.api import annotations_pb2, http_pb2, httpbody_pb2
 from google.protobuf import (
     any_pb2,
     duration_pb2,
@@ -26,7 +26,16 @@ from google.protobuf.message_factory import GetMessageClass
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-_DEPENDENCIES = (any_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
+_DEPENDENCIES = (
+    any_pb2,
+    duration_pb2,
+    empty_pb2,
+    field_mask_pb2,
+    httpbody_pb2,
+    struct_pb2,
+    timestamp_pb2,
+    wrappers_pb2,
+)
 _SCALARS = {
     name.removeprefix("TYPE_").lower(): number
     for name, number in FieldDescriptorProto.Type.items()
@@ -79,6 +88,20 @@ ITEM = """
 """
 
 
+# A message whose fields are called like system parameters, and one that holds raw content.
+CLASH = """
+    alt string
+    fields string repeated
+    pretty_print string
+    key int32
+"""
+FILE = """
+    name string
+    content message:google.api.HttpBody
+    pages message:google.api.HttpBody repeated
+"""
+
+
 def item_class() -> Any:
     """Return the class of the message with a field of every kind."""
     return GetMessageClass(item())
@@ -107,7 +130,7 @@ def method(http: http_pb2.HttpRule | None, name: str = "Do", **more: Any) -> Met
 def methods(rules: dict[str, http_pb2.HttpRule | None], **more: Any) -> list[MethodDescriptor]:
     """Return the RPCs of one service, by name and rule."""
     file = FileDescriptorProto(name="shop_service.proto", package="shop", syntax="proto3")
-    file.dependency.extend(["shop.proto", "google/api/httpbody.proto"])
+    file.dependency.extend(["shop.proto", httpbody_pb2.DESCRIPTOR.name])
     service = file.service.add(name="Shop")
     for name, http in rules.items():
         types = {"input_type": ".shop.Item", "output_type": ".shop.Item", **more}
@@ -121,24 +144,23 @@ def methods(rules: dict[str, http_pb2.HttpRule | None], **more: Any) -> list[Met
 
 
 def _pool() -> DescriptorPool:
-    from google.api import httpbody_pb2  # noqa: PLC0415 - only its descriptor is wanted
-
     pool = DescriptorPool()
-    for module in (*_DEPENDENCIES, httpbody_pb2):
+    for module in _DEPENDENCIES:
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
     file = FileDescriptorProto(name="shop.proto", package="shop", syntax="proto3")
     file.dependency.extend(module.DESCRIPTOR.name for module in _DEPENDENCIES)
     colours = file.enum_type.add(name="Colour")
     for number, name in enumerate(("COLOUR_UNSPECIFIED", "RED", "BLUE")):
         colours.value.add(name=name, number=number)
-    _fill(file.message_type.add(name="Item"))
+    for made, lines in (("Item", ITEM), ("Clash", CLASH), ("File", FILE)):
+        _fill(file.message_type.add(name=made), lines)
     pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 
-def _fill(message: DescriptorProto) -> None:
+def _fill(message: DescriptorProto, lines: str) -> None:
     optional = []
-    for number, line in enumerate(ITEM.split("\n")[1:-1], start=1):
+    for number, line in enumerate(lines.split("\n")[1:-1], start=1):
         name, kind, *flags = line.split()
         field = message.field.add(name=name, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL)
         if kind.startswith("map:"):

@@ -1,4 +1,4 @@
-"""docs/transcoding-decisions.md has every answer that the collected cases pin, and no other."""
+"""docs/transcoding.md has every answer that the collected cases pin, and no other."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 
 from . import test_vectors_paths, test_vectors_queries
 
-PAGE = Path(__file__).parents[2] / "docs" / "transcoding-decisions.md"
+PAGE = Path(__file__).parents[2] / "docs" / "transcoding.md"
 PINNED = [
     *(case for case in test_vectors_paths.CASES if case["tag"] != "agrees" or "ours_query" in case),
     *(case for case in test_vectors_queries.CASES if case["tag"] != "required"),

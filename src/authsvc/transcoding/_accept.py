@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-_QUALITY = re.compile(r"\s*[qQ]\s*=\s*([01](?:\.\d{0,3})?)\s*", re.ASCII)
+_QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.ASCII)
 
 
 def header(headers: Headers, name: bytes) -> str:
@@ -26,11 +26,12 @@ def best(offers: Sequence[str], accept: str) -> str:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether an `Accept-Encoding` header asks for gzip."""
-    if "gzip" not in accept_encoding and "*" not in accept_encoding:
+    """Whether an `Accept-Encoding` header asks for gzip, and likes nothing better than it."""
+    if not accept_encoding:
         return False
     qualities = dict(_preferences(accept_encoding))
-    return qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0))) > 0.0
+    gzip = qualities.get("gzip", qualities.get("x-gzip", qualities.get("*", 0.0)))
+    return gzip > 0.0 and gzip >= qualities.get("identity", 0.0)
 
 
 def media_type(content_type: str) -> tuple[str, str]:

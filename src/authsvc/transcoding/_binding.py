@@ -14,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ._dialect import Dialect
 from ._errors import BadRequest, RouteError, Unreadable
-from ._fields import HTTP_BODY, owner
+from ._fields import HTTP_BODY, WELL_KNOWN, claim_oneof
 from ._query import QueryReader
 from ._rules import HttpRule
 from ._template import Template, Variable
@@ -115,10 +115,19 @@ class _PathField:
             value = self.read(text)
         except Unreadable as error:
             raise BadRequest(self.path, error.reason) from None
-        holder = owner(message, self.outer, self.field, self.path)
+        holder: Any = message
+        for field in self.outer:
+            _claim_oneof(holder, field, self.path)
+            holder = getattr(holder, field.name)
+        _claim_oneof(holder, self.field, self.path)
         if _is_set(holder, self.field) and getattr(holder, self.field.name) != value:
             raise BadRequest(self.path, "differs from the path")
         setattr(holder, self.field.name, value)
+
+
+def _claim_oneof(message: Message, field: FieldDescriptor, path: str) -> None:
+    oneof = field.containing_oneof
+    claim_oneof(message, oneof.name if oneof else "", field.name, path)
 
 
 def _is_set(message: Message, field: FieldDescriptor) -> bool:
@@ -143,6 +152,8 @@ class _Check:
                 raise self._error(f"the request has no field {variable.name}", variable.column)
             if field.is_repeated:
                 raise self._error(f"{variable.name} is repeated, which a path cannot hold", variable.column)
+            if inside is not None and inside.full_name in WELL_KNOWN:
+                raise self._error(f"{variable.name} is inside a well-known type", variable.column)
             found.append(field)
             inside = field.message_type
         if inside is not None:

@@ -88,8 +88,8 @@ class Call:
                 of a type that is not read here.
 
         """
-        content_type = self._body_type() if body and self.takes_body else ""
         binding, request = self._target.binding, self._request
+        content_type = self._body_type() if self.takes_body and (body or binding.raw_body) else ""
         message, parameters = binding.bind(self._captures, request.query_string, content_type, body)
         mask = header(request.headers, b"x-goog-fieldmask")
         if parameters or mask:
@@ -169,4 +169,4 @@ class Call:
 def _checked_type(content_type: str) -> str:
     if not content_type.isascii() or not content_type.isprintable():
         raise EncodeError("the content type of an HttpBody cannot be a header")
-    return content_type
+    return content_type.strip()

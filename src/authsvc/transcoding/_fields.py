@@ -1,6 +1,6 @@
 """What the library asks of descriptors: names in both spellings, shapes, oneofs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -53,26 +53,12 @@ def pool_of(descriptor: Descriptor) -> DescriptorPool:
     return descriptor.file.pool
 
 
-def dotted(parent: str, name: str) -> str:
-    """Join a field path and a name."""
-    return f"{parent}.{name}" if parent else name
-
-
-def owner(message: Message, outer: Iterable[FieldDescriptor], field: FieldDescriptor, path: str) -> Message:
-    """Return the message that holds a nested field about to be set.
+def claim_oneof(message: Message, oneof: str, name: str, path: str) -> None:
+    """Check that setting a member of a oneof replaces no other; `oneof` is empty where the field is in none.
 
     Raises:
-        BadRequest: that would replace another member of a oneof, which the request has given too.
+        BadRequest: the request has given another member too.
 
     """
-    for each in outer:
-        _claim_oneof(message, each, path)
-        message = getattr(message, each.name)
-    _claim_oneof(message, field, path)
-    return message
-
-
-def _claim_oneof(message: Message, field: FieldDescriptor, path: str) -> None:
-    oneof = field.containing_oneof
-    if oneof is not None and message.WhichOneof(oneof.name) not in {None, field.name}:
+    if oneof and message.WhichOneof(oneof) not in {None, name}:
         raise BadRequest(path, ONEOF_TAKEN)

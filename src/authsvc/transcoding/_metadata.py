@@ -34,7 +34,7 @@ class HeaderRules:
         return [
             (name.removeprefix(_PREFIX), value)
             for name, value in headers
-            if name in self.incoming or name.startswith(_PREFIX)
+            if name in self.incoming or (name.startswith(_PREFIX) and name != _PREFIX)
         ]
 
     def headers(self, metadata: Iterable[tuple[str, V]]) -> list[tuple[str, V]]:

