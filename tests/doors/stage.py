@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from google.api import annotations_pb2
+from google.api import annotations_pb2, httpbody_pb2
 from google.protobuf import any_pb2, descriptor_pool, timestamp_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, MethodDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
@@ -33,12 +33,14 @@ TOKEN = "the-token"
 LIMIT = 4096
 LIMITS = Limits(message=LIMIT, metadata=16 * 1024)
 Behaviour = Callable[..., Any]
+Engine = Literal["zttp", "httptools"]
 
 
 def _description() -> FileDescriptorProto:
     file = FileDescriptorProto(name="stage/v1/stage.proto", package="stage.v1", syntax="proto3")
     file.dependency.extend(
-        dependency.DESCRIPTOR.name for dependency in (annotations_pb2, any_pb2, timestamp_pb2, options_pb2)
+        dependency.DESCRIPTOR.name
+        for dependency in (annotations_pb2, any_pb2, httpbody_pb2, timestamp_pb2, options_pb2)
     )
     line = file.message_type.add(name="Line")
     other = FieldDescriptorProto.TYPE_MESSAGE
@@ -55,21 +57,32 @@ def _description() -> FileDescriptorProto:
         line.field.add(name=name, number=number, type=kind, type_name=type_name or None, label=optional)
     file.message_type.add(name="Other")
     stage = file.service.add(name="Stage")
-    for name in ("Say", "Whisper", "Recite", "Collect", "Talk"):
+    for name in ("Say", "Whisper", "Recite", "Collect", "Talk", "Paint", "Play"):
         method = stage.method.add(name=name, input_type=".stage.v1.Line", output_type=".stage.v1.Line")
+        if name == "Paint":
+            method.input_type = method.output_type = ".google.api.HttpBody"
+        if name == "Play":
+            method.output_type = ".google.api.HttpBody"
         method.client_streaming = name in {"Collect", "Talk"}
-        method.server_streaming = name in {"Recite", "Talk"}
+        method.server_streaming = name in {"Recite", "Talk", "Play"}
         _annotate(method)
     return file
 
 
 def _annotate(method: MethodDescriptorProto) -> None:
+    if method.name in {"Collect", "Talk"}:
+        return
+    rule = method.options.Extensions[annotations_pb2.http]
+    if method.name in {"Say", "Paint"}:
+        rule.post, rule.body = f"/{method.name.lower()}", "*"
+    else:
+        rule.get = f"/{method.name.lower()}"
     if method.name == "Say":
-        rule = method.options.Extensions[annotations_pb2.http]
-        rule.post, rule.body = "/say", "*"
         rule.additional_bindings.add(get="/say/{text}")
+    if method.name == "Recite":
+        rule.additional_bindings.add(get="/recite/texts", response_body="text")
+        rule.additional_bindings.add(post="/recite", body="*")
     if method.name == "Whisper":
-        method.options.Extensions[annotations_pb2.http].get = "/whisper"
         options: Any = method.options
         options.Extensions[options_pb2.auth_option].permission = "authenticated"
 
@@ -79,7 +92,7 @@ FILE = descriptor_pool.Default().FindFileByName("stage/v1/stage.proto")
 SERVICE = FILE.services_by_name["Stage"]
 Line: Any = GetMessageClass(FILE.message_types_by_name["Line"])
 Other: Any = GetMessageClass(FILE.message_types_by_name["Other"])
-PUBLIC = frozenset(f"{NAME}/{name}" for name in ("Say", "Recite", "Collect", "Talk"))
+PUBLIC = frozenset(f"{NAME}/{name}" for name in ("Say", "Recite", "Collect", "Talk", "Paint", "Play"))
 
 
 def path(method: str = "Say") -> str:
@@ -104,6 +117,11 @@ async def _count(request: Any, context: Any) -> AsyncIterator[Any]:
         yield Line(text=request.text, number=number)
 
 
+async def _play(request: Any, context: Any) -> AsyncIterator[Any]:
+    for number in range(request.number):
+        yield httpbody_pb2.HttpBody(content_type=request.text, data=b"%d\n" % number)
+
+
 async def _sum(requests: AsyncIterator[Any], context: Any) -> Any:
     return Line(number=sum([request.number async for request in requests]))
 
@@ -114,13 +132,15 @@ async def _parrot(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[A
 
 
 def servicer(**behaviours: Behaviour) -> object:
-    """A servicer whose methods behave as given; the others echo, count, add up and repeat."""
+    """A servicer whose methods behave as given; the others echo, count, add up, repeat, and count in raw bytes."""
     usual: dict[str, Behaviour] = {
         "Say": _echo,
         "Whisper": _echo,
         "Recite": _count,
         "Collect": _sum,
         "Talk": _parrot,
+        "Paint": _echo,
+        "Play": _play,
     }
     return SimpleNamespace(**usual | behaviours)
 
@@ -158,12 +178,12 @@ class Stage:
 
 @asynccontextmanager
 async def playing(
-    *, limits: Limits | None = None, unary_timeout: float = 10.0, **behaviours: Behaviour
+    *, limits: Limits | None = None, unary_timeout: float = 10.0, http: Engine = "zttp", **behaviours: Behaviour
 ) -> AsyncIterator[Stage]:
-    """Serve the methods with uvicorn and with grpcio, as the workers do, until the end of the block."""
+    """Serve the methods with uvicorn on an engine and with grpcio, as the workers do, until the end of the block."""
     service = stage_service(limits=limits, unary_timeout=unary_timeout, **behaviours)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        web = await _web_server(service, listener)
+        web = await _web_server(service, listener, http)
         grpcio = grpcio_server(service.methods, service.limits)
         grpcio_port = grpcio.add_insecure_port("127.0.0.1:0")
         await grpcio.start()
@@ -180,9 +200,9 @@ async def playing(
                 await asyncio.wait(web.server_state.tasks, timeout=5)
 
 
-async def _web_server(service: Service, listener: socket.socket) -> WebServer:
+async def _web_server(service: Service, listener: socket.socket, http: Engine) -> WebServer:
     """Uvicorn as the workers configure it, without its main loop, which looks only now and then whether to stop."""
-    config = _uvicorn_config(Settings(), service)
+    config = _uvicorn_config(Settings(http=http), service)
     config.load()
     web = WebServer(config)
     web.lifespan = config.lifespan_class(config)

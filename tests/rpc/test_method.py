@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from doors.stage import FILE, NAME, PUBLIC, SERVICE, Line, Tokens, servicer, stage_methods
+from doors.stage import FILE, NAME, PUBLIC, SERVICE, Line, Tokens, path, servicer, stage_methods
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -133,7 +134,8 @@ def test_only_public_methods_need_no_caller(
 def test_methods_are_described() -> None:
     """A method knows its names, its classes and which sides stream."""
     methods = stage_methods()
-    assert list(methods) == [f"/{NAME}/{name}" for name in ("Say", "Whisper", "Recite", "Collect", "Talk")]
+    names = ("Say", "Whisper", "Recite", "Collect", "Talk", "Paint", "Play")
+    assert list(methods) == [f"/{NAME}/{name}" for name in names]
     kinds = {
         name.rpartition("/")[2]: (method.client_streaming, method.server_streaming) for name, method in methods.items()
     }
@@ -143,9 +145,12 @@ def test_methods_are_described() -> None:
         "Recite": (False, True),
         "Collect": (True, False),
         "Talk": (True, True),
+        "Paint": (False, False),
+        "Play": (False, True),
     }
-    assert {method.request_class for method in methods.values()} == {Line}
-    assert {method.response_class for method in methods.values()} == {Line}
+    classes = {name: (method.request_class, method.response_class) for name, method in methods.items()}
+    assert (classes.pop(path("Paint")), classes.pop(path("Play"))) == ((HttpBody, HttpBody), (Line, HttpBody))
+    assert set(classes.values()) == {(Line, Line)}
 
 
 def test_a_writing_coroutine_may_serve_a_response_stream() -> None:

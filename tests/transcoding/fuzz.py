@@ -21,11 +21,13 @@ from dataclasses import dataclass, field
 from transcoding.fuzz_faces import FACES, Face, Verdict, Violation, check
 from transcoding.fuzz_inputs import BOMBS, LARGEST, Inputs, Request
 
+__all__ = ["FACES", "Face", "Finding", "Report", "Request", "Verdict", "Violation", "attempt", "check", "run"]
+
 Check = Callable[[Face, Request], Verdict]
 
 # CPU time of a whole call; and so much more for each JSON value where a body has very many.
 BUDGET = 0.050
-VALUE_BUDGET = 10e-6
+VALUE_BUDGET = 4e-6
 _KEPT = 4096
 _ATTEMPTS = 3000
 _PRINTED = 1000
@@ -45,7 +47,7 @@ class Finding:
         shown = ", ".join(_literal(part) for part in self.request)
         return (
             f"violation: {self.violation}\nseed {self.seed}, dialect {self.face.name}; in tests/:\n"
-            "from transcoding.fuzz import FACES, Request, attempt, check\n"
+            "import base64, zlib; from transcoding.fuzz import *\n"
             f"attempt(check, FACES[{self.face.name!r}], Request({shown}))"
         )
 
@@ -178,10 +180,12 @@ def _cuts(part: bytes) -> Iterator[bytes]:
 
 
 def _literal(part: object) -> str:
+    if isinstance(part, tuple):
+        return "(" + "".join([f"{_literal(each)}, " for each in part]).rstrip(" ") + ")"
     shown = repr(part)
     if isinstance(part, bytes) and len(shown) > _PRINTED:
         packed = base64.b64encode(zlib.compress(part, 9)).decode()
-        return f'__import__("zlib").decompress(__import__("base64").b64decode("{packed}"))'
+        return f'zlib.decompress(base64.b64decode("{packed}"))'
     return shown
 
 

@@ -13,6 +13,7 @@ from transcoding.foreign import ITEM
 MARK = "zq7x"
 LARGEST = 256 * 1024
 _LONGEST_LINE = 64 * 1024
+_LONGEST_HEADER = 16 * 1024
 _MOST_KEPT = 4000
 _BOMB_RATE = 1 / 2500
 
@@ -439,7 +440,7 @@ def _paths(unit: bytes, start: bytes = b"") -> Callable[[int], Request]:
 
 
 def _header(name: bytes, unit: bytes, path: bytes = b"/watch/1") -> Callable[[int], Request]:
-    return lambda size: Request("GET", path, b"", ((name, unit * (min(size, _LONGEST_LINE) // len(unit))),))
+    return lambda size: Request("GET", path, b"", ((name, unit * (min(size, _LONGEST_HEADER) // len(unit))),))
 
 
 BOMBS: tuple[Callable[[int], Request], ...] = (

@@ -42,7 +42,7 @@ def test_large_answers_are_compressed_when_asked(size: int, asked: str, compress
 
 @pytest.mark.parametrize("asked", ["", "gzip", "identity"])
 def test_caches_learn_what_an_answer_depends_on(asked: str) -> None:
-    """`Vary` stands wherever the encoding depends on the request, in whatever encoding this one is (RFC 9110, 12.5.5)."""
+    """`Vary` stands wherever the encoding depends on the request, and so in every encoding (RFC 9110, 12.5.5)."""
     assert headers_of(answer(200, "application/json", LARGE, accept_encoding=asked))[b"vary"] == b"accept-encoding"
     assert b"vary" not in headers_of(answer(200, "application/json", b"{}", accept_encoding=asked))
 

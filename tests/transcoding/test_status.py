@@ -69,7 +69,12 @@ def write(error: Status, http_status: int | None = None, form: ErrorFormat = sta
 
 
 INFO = ErrorInfo(reason="NO", domain="shop", metadata={"k": "v"})
-INFO_JSON = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "NO", "domain": "shop", "metadata": {"k": "v"}}
+INFO_JSON = {
+    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+    "reason": "NO",
+    "domain": "shop",
+    "metadata": {"k": "v"},
+}
 
 
 @pytest.mark.parametrize(

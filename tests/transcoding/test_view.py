@@ -48,7 +48,9 @@ def test_parameters_of_the_system_go_with_every_rule(dollar: str, post: bool, un
         assert answer(f"{dollar}{name}=x", post=post, dialect=dialect) == PLAIN
 
 
-@pytest.mark.parametrize("query", ["$alt=json;enum-encoding=int", "alt=json;enum-encoding=int", "%24alt=json%3Benum-encoding%3Dint"])
+@pytest.mark.parametrize(
+    "query", ["$alt=json;enum-encoding=int", "alt=json;enum-encoding=int", "%24alt=json%3Benum-encoding%3Dint"]
+)
 def test_enums_as_numbers(query: str) -> None:
     """`enum-encoding=int` makes a number of every enum, wherever it is."""
     value = json.loads(answer(query))

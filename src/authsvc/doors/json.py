@@ -58,6 +58,7 @@ class JsonExchange(HttpExchange):
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits, matched: Matched) -> None:
         super().__init__(scope, receive, send, limits)
         self._matched = matched
+        self._initial: Metadata = ()
         self._started = False
         self._http_status: int | None = None  # where HTTP has a better one than the table
 
@@ -85,14 +86,13 @@ class JsonExchange(HttpExchange):
             raise StatusError(StatusCode.INVALID_ARGUMENT, str(error)) from None
 
     async def start(self, metadata: Metadata) -> None:
-        """Send the head of a stream; that of a unary call leaves with the answer, whose status it tells."""
-        if self._matched.method.server_streaming:
-            self._started = True
-            status, headers = self._matched.stream_head()
-            headers += _headers_of(metadata)
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            if self._matched.head:
-                await self._body(b"", more=False)
+        """Send the head of a stream; that of a unary call leaves with the answer, whose status it tells.
+
+        That of raw content waits for the first piece, whose content type it tells.
+        """
+        self._initial = metadata
+        if self._matched.method.server_streaming and not self._matched.raw:
+            await self._begin()
 
     def encode(self, message: Message) -> bytes:
         """The body of an answer, or one item of a stream."""
@@ -100,16 +100,19 @@ class JsonExchange(HttpExchange):
 
     async def send(self, message: bytes) -> None:
         """Send one item of a stream."""
+        if not self._started:
+            await self._begin()
         if self._matched.head:
             raise StatusError(StatusCode.CANCELLED, "only the head was asked for")
         await self._body(self._matched.item(message), more=True)
 
     async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: bytes | None) -> None:
         """Send the answer, the error, or the end of a stream."""
+        self._initial = initial
         if status is OK and response is None:
-            await self._end(None, initial)
+            await self._end(None)
         elif self._started:
-            await self._end(status.proto(), initial)
+            await self._end(status.proto())
         else:
             headers = _headers_of([*initial, *trailing])
             await send_answer(self._send, self._answer(status, response), headers)
@@ -119,9 +122,17 @@ class JsonExchange(HttpExchange):
             return self._matched.answer(response)
         return self._matched.failure(status.proto(), self._http_status)
 
-    async def _end(self, failure: StatusProto | None, initial: Metadata) -> None:
+    async def _begin(self) -> None:
+        self._started = True
+        status, headers = self._matched.stream_head()
+        headers += _headers_of(self._initial)
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        if self._matched.head:
+            await self._body(b"", more=False)
+
+    async def _end(self, failure: StatusProto | None) -> None:
         if not self._started:
-            await self.start(initial)
+            await self._begin()
         if self._matched.head:
             return
         end = self._matched.stream_end(failure)

@@ -15,7 +15,7 @@ from ._errors import UnsupportedMediaType
 from ._framing import EVENTS, LINES, Framing, Raw, choose
 from ._status import ErrorWriter
 from ._view import Views
-from .protojson._codec import EncodeError
+from .protojson import EncodeError
 
 _UNTYPED = "application/octet-stream"
 
@@ -74,6 +74,11 @@ class Call:
     def takes_body(self) -> bool:
         """Whether the rule has a body; without one, no body needs to be read."""
         return self._target.binding.takes_body
+
+    @property
+    def raw(self) -> bool:
+        """Whether the answer is a google.api.HttpBody, whose first piece has to be encoded before its stream begins."""
+        return self._target.content is not None
 
     @property
     def head(self) -> bool:

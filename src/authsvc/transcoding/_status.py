@@ -6,8 +6,8 @@ from typing import Any
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
-from .protojson import Codec
-from .protojson._codec import EncodeError, dump
+from .protojson import Codec, EncodeError
+from .protojson._codec import dump
 
 # What google/rpc/code.proto gives for each code.
 HTTP_STATUS = {

@@ -15,11 +15,12 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, MutableMapping, Sequence
 from contextlib import aclosing, suppress
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, NoReturn
 from urllib.parse import quote
 
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
@@ -114,11 +115,12 @@ class Application:
         Raises:
             RouteError: a rule cannot be served.
             AttributeError: a method with a rule has no handler.
+            TypeError: a stream of responses has a coroutine function, or a single response a generator function.
 
         """
         self.transcoder = Transcoder(service.methods, prefix=prefix, dialect=dialect)
-        names = {endpoint.method.name for endpoint in self.transcoder.endpoints}
-        self._handlers = {name: getattr(handlers, name) for name in names}
+        methods = {endpoint.method.name: endpoint.method for endpoint in self.transcoder.endpoints}
+        self._handlers = {name: _handler(handlers, method) for name, method in methods.items()}
         self._rules = header_rules or HeaderRules()
         self._max_body = max_body
 
@@ -142,6 +144,15 @@ class Application:
         else:
             if body is not None:
                 await _unless_gone(exchange.run(body), receive)
+
+
+def _handler(handlers: object, method: MethodDescriptor) -> Any:
+    handler = getattr(handlers, method.name)
+    # Other callables may return what is right, and are taken at their word.
+    if iscoroutinefunction(handler) if method.server_streaming else isasyncgenfunction(handler):
+        wanted = "an asynchronous generator function" if method.server_streaming else "a coroutine function"
+        raise TypeError(f"the handler of {method.full_name} must be {wanted}")
+    return handler
 
 
 async def send_answer(send: Send, answer: Answer, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:

@@ -95,6 +95,7 @@ _TOKENS = [(_NONE, text) for text in _PLAIN.split()]
 _TOKENS += [(frozenset({row}), text) for row, texts in _ODD.items() for text in texts.split()]
 _KEYS = r'''"more" "1" "-1" "1.0" "1e0" "true" "True" "" "a" "A" "\u0000" "@type" "value"'''
 _ODD_KEYS = [(frozenset({"loose number"}), f'"{text}"') for text in ("+1", "01", "1_0", " 1", "\\u0661")]
+_LOWEST = "-922337203685477580"
 _BLANKS = st.sampled_from(["", "", "", " ", "\n", "\t\r\n "])
 
 
@@ -178,7 +179,7 @@ def _respell(draw: st.DrawFn, container: Array | Object, index: int, names: dict
             ["{}", '"{}.0"', '"{}e0"', '"{} "', "[{}]"] if inner.lstrip("-").isdigit() else ['["{}"]', '"{}="', '"{}Z"']
         )
         _put(container, index, Token(draw(st.sampled_from(forms)).format(inner)))
-        lowest = {"lowest number of 64 bits with a point or exponent"} if inner == "-9223372036854775808" else set()
+        lowest = {"lowest number of 64 bits with a point or exponent"} if inner.startswith(_LOWEST) else set()
         return frozenset({"loose base64", "loose number"} | lowest)
     return _NONE
 

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from transcoding.protojson.messages import described_pool, subjects
 from transcoding.protojson.strategies import described_messages, messages, well_known_messages
 
-from authsvc.transcoding.protojson import Codec, Style
-from authsvc.transcoding.protojson._codec import EncodeError
+from authsvc.transcoding.protojson import Codec, EncodeError, Style
 
 SETTINGS = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 CODECS = {

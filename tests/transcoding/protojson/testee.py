@@ -13,8 +13,7 @@ from google.protobuf.message import DecodeError
 from transcoding.protojson.messages import conformance_class
 
 from authsvc.transcoding import BadRequest
-from authsvc.transcoding.protojson import Codec
-from authsvc.transcoding.protojson._codec import EncodeError
+from authsvc.transcoding.protojson import Codec, EncodeError
 
 _Request = conformance_class("conformance.ConformanceRequest")
 _Response = conformance_class("conformance.ConformanceResponse")

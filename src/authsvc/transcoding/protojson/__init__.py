@@ -1,11 +1,13 @@
 """ProtoJSON, compiled: messages to JSON and back, with one encoder and one decoder built for each message type.
 
-codec = Codec(Style(proto_names=True))
-body = codec.encode(message)
-message = codec.decode(Book, body)             # BadRequest
+    codec = Codec(Style(proto_names=True))
+    body = codec.encode(message)                   # EncodeError
+    message = codec.decode(Book, body)             # BadRequest
+
+A codec keeps what it has compiled: make one and keep it.
 """
 
-from ._codec import Codec
+from ._codec import Codec, EncodeError
 from ._style import Style
 
-__all__ = ["Codec", "Style"]
+__all__ = ["Codec", "EncodeError", "Style"]

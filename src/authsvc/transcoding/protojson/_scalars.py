@@ -117,9 +117,10 @@ def _read_bytes(value: object) -> bytes:
 
 
 def _enum_reader(enum: EnumDescriptor) -> Read:
+    if enum.full_name == NULL_VALUE:
+        return _read_null
     numbers = {name: value.number for name, value in enum.values_by_name.items()}
     known = frozenset(numbers.values())
-    nullable = enum.full_name == NULL_VALUE
     read_number = _integer_reader("an enum", -(1 << 31), (1 << 31) - 1)
 
     def read(value: object) -> int:
@@ -127,14 +128,18 @@ def _enum_reader(enum: EnumDescriptor) -> Read:
             if value not in numbers:
                 raise UnknownName("is not a known value")
             return numbers[value]
-        if value is None and nullable:
-            return 0
         number: int = read_number(value)
         if enum.is_closed and number not in known:
             raise UnknownName("is not a known value")
         return number
 
     return read
+
+
+def _read_null(value: object) -> int:
+    if value is None or value == "NULL_VALUE" or (value == 0 and type(value) is int):
+        return 0
+    raise Unreadable("must be null")
 
 
 def _enum_text_reader(enum: EnumDescriptor) -> ReadText:
