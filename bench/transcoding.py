@@ -88,16 +88,20 @@ def measure(*works: Work) -> list[list[float]]:
 
 
 def ratio(name: str, ours: Work, theirs: Work, *, least: float | None = None) -> Row:
-    """How many times as fast we are: by the medians, or by the least times where that is less."""
+    """How many times as fast we are."""
     mine, others = measure(ours, theirs)
-    value = min(median(others) / median(mine), min(others) / min(mine))
-    return Row(name, median(mine), median(others), "x", value, least=least)
+    return Row(name, median(mine), median(others), "x", _times_as_long(others, mine), least=least)
 
 
 def growth(name: str, small: Work, large: Work, *, most: float) -> Row:
-    """How many times as long twice as much takes; the least times tell best what is inherent."""
+    """How many times as long twice as much takes."""
     first, second = measure(small, large)
-    return Row(name, median(second), median(first), "x", min(second) / min(first), most=most)
+    return Row(name, median(second), median(first), "x", _times_as_long(second, first), most=most)
+
+
+def _times_as_long(these: list[float], those: list[float]) -> float:
+    # Neighbours are measured at the same speed of the machine.
+    return median([this / that for this, that in zip(these, those, strict=True)])
 
 
 def _time(seconds: int, nanos: int = 0) -> Timestamp:
@@ -265,7 +269,7 @@ def _growth_rows(codec: Codec) -> list[Row]:
 
 
 class Routing:
-    """Times of finding a route, collected in rounds: a time, unlike a ratio, suffers from what else the machine does."""
+    """Times of finding a route, in rounds: a time, unlike a ratio, suffers from what else the machine does."""
 
     def __init__(self, transcoder: Transcoder) -> None:
         """Build the router once more, for it is part of the transcoder's inside."""
@@ -278,7 +282,7 @@ class Routing:
     def round(self) -> None:
         """Measure once more."""
         for times, more in zip(self._times, measure(*self._works), strict=True):
-            times += more
+            times.extend(more)
 
     def rows(self) -> list[Row]:
         """Return the lines for the worst paths, less what the loop around them takes."""
@@ -321,14 +325,15 @@ def main() -> int:
     routing = Routing(transcoder)
     print(f"{'':52}{'ours us':>12}{'other us':>12}{'value':>10}")
     missed = False
-    for measured in (
+    parts: list[Callable[[], list[Row]]] = [
         lambda: _json_rows(codec),
         lambda: _growth_rows(codec),
         lambda: _query_rows(transcoder),
         routing.rows,
-    ):
+    ]
+    for part in parts:
         routing.round()
-        for row in measured():
+        for row in part():
             print(row, flush=True)
             missed |= row.missed
     return int(missed)

@@ -18,8 +18,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from transcoding.fuzz_bombs import BOMBS, LARGEST, Request
 from transcoding.fuzz_faces import FACES, Face, Verdict, Violation, check
-from transcoding.fuzz_inputs import BOMBS, LARGEST, Inputs, Request
+from transcoding.fuzz_inputs import Inputs
 
 __all__ = ["FACES", "Face", "Finding", "Report", "Request", "Verdict", "Violation", "attempt", "check", "run"]
 

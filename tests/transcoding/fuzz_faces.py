@@ -15,7 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 from transcoding.foreign import methods, rule
-from transcoding.fuzz_inputs import MARK, Request
+from transcoding.fuzz_bombs import MARK, Request
 from transcoding.protojson.strategies import canonical
 
 from authsvc.transcoding import BadRequest, Call, Dialect, MethodNotAllowed, NoRoute, Transcoder, aip193_error

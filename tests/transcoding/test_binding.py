@@ -114,7 +114,8 @@ def test_unknown_policy_covers_query_and_body(query: bytes, data: bytes) -> None
         ("/{when}", "", 2, "when is a message, which a path cannot hold"),
         ("/x", "no", 0, "the body field no is not a top-level field of the request"),
         ("/x", "child.id", 0, "the body field child.id is not a top-level field of the request"),
-        ("/{id}", "id", 0, "the body field id is also bound by the path"),
+        ("/{id}", "id", 2, "the body field id is also bound by the path"),
+        ("/{when.seconds}", "", 2, "when.seconds is inside a well-known type"),
     ],
 )
 def test_rule_that_does_not_fit_stops_the_start(path: str, body: str, column: int, reason: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from transcoding import fuzz
 from transcoding.fuzz import FACES, Report, Verdict, Violation, attempt, run
+from transcoding.fuzz_bombs import MARK, Request
 from transcoding.fuzz_faces import Face, check
-from transcoding.fuzz_inputs import MARK, Request
 
 SEED = 20_260_131
 OK = Verdict(("ok",), 0.0)

@@ -166,8 +166,9 @@ class _Check:
         field = self.method.input_type.fields_by_name.get(body)
         if field is None:
             raise self._error(f"the body field {body} is not a top-level field of the request")
-        if any(variable.name == body for variable in self.template.variables):
-            raise self._error(f"the body field {body} is also bound by the path")
+        for variable in self.template.variables:
+            if variable.name == body:
+                raise self._error(f"the body field {body} is also bound by the path", variable.column)
         return field
 
     def _error(self, reason: str, column: int = 0) -> RouteError:

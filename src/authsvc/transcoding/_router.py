@@ -166,7 +166,7 @@ class Router(Generic[T]):
         if route.http_method in methods:
             taken = methods[route.http_method].route
             reason = f"{route.http_method} of this path already belongs to {taken.name}"
-            raise RouteError(reason, method=route.name, template=route.template.text)
+            raise RouteError(reason, method=route.name, template=route.template.text, column=1)
         methods[route.http_method] = _leaf(route)
         return methods
 

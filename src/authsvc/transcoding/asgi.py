@@ -13,7 +13,7 @@ stream of responses.
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, MutableMapping, Sequence
 from contextlib import aclosing, suppress
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, NoReturn
@@ -38,6 +38,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 _log = logging.getLogger(__name__)
+
+_OVER = object()  # instead of a further message
 
 # What HTTP carries (RFC 9110, section 5.5); a line end would begin another header.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff]+( +[\x21-\x7e\xa0-\xff]+)*|")
@@ -172,52 +174,70 @@ class _Exchange:
         self._headers = headers
         self._to_client = send
         self._context = Context(rules.metadata(headers))
+        self._arrived = asyncio.get_running_loop().time()
+        self._deadline: float | None = None
+        self._answer: Answer | None = None
         self._started = False
 
     async def run(self, body: bytes) -> None:
         with suppress(_Gone):
-            await self._run(body)
+            failure = await self._serve(body)
+            if self._started or (failure is None and self._answer is None):
+                await self._end(failure)
+            else:
+                answer = self._answer or self._call.failure(failure.status, failure.http_status)
+                await send_answer(self._send, answer, self._outgoing())
 
-    async def _run(self, body: bytes) -> None:
+    async def _serve(self, body: bytes) -> Failure | None:
+        """Run the handler and send its stream, if it is one; return how the call failed, if it has."""
         try:
-            async with asyncio.timeout(self._timeout()) as deadline:
-                await self._answer(self._call.message(body))
+            self._read_deadline()
+            await self._handle(self._call.message(body))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            await self._fail(_unexpected())  # nobody cancelled this call: it waited for something that was
+            return _unexpected()  # nobody cancelled this call: it waited for something that was
         except BadRequest as error:
-            await self._fail(Failure(Code.INVALID_ARGUMENT, str(error), http_status=error.http_status))
+            return Failure(Code.INVALID_ARGUMENT, str(error), http_status=error.http_status)
         except Failure as error:
-            await self._fail(error)
-        except TimeoutError:
-            late = deadline.expired()
-            await self._fail(Failure(Code.DEADLINE_EXCEEDED, "deadline exceeded") if late else _unexpected())
+            return error
         except Exception:  # noqa: BLE001 - the last resort: nothing of it may reach the client
-            await self._fail(_unexpected())
+            return _unexpected()
+        return None
 
-    def _timeout(self) -> float | None:
+    def _read_deadline(self) -> None:
         given = [value for name, value in self._headers if name == b"grpc-timeout"]
-        return seconds_of(b",".join(given)) if given else None
+        if given:
+            self._deadline = self._arrived + seconds_of(b",".join(given))
+            if self._deadline <= asyncio.get_running_loop().time():  # a handler that never waits would not notice
+                raise _too_late()
 
-    async def _answer(self, request: Message) -> None:
+    async def _handle(self, request: Message) -> None:
         if self._call.method.server_streaming:
             await self._stream(self._handler(request, self._context))
         else:
-            answer = self._call.answer(self._call.encode(await self._handler(request, self._context)))
-            await send_answer(self._send, answer, self._outgoing())
+            response = await self._in_time(self._handler(request, self._context))
+            self._answer = self._call.answer(self._call.encode(response))
 
-    async def _stream(self, responses: AsyncIterator[Message]) -> None:
-        async with aclosing(responses) as messages:  # type: ignore[type-var]
-            async for message in messages:
+    async def _stream(self, responses: AsyncGenerator[Message]) -> None:
+        async with aclosing(responses) as messages:
+            while (message := await self._in_time(anext(messages, _OVER))) is not _OVER:
                 data = self._call.encode(message)
                 await self._start()
                 if self._call.head:
                     return
                 await self._chunk(self._call.item(data))
-        await self._start()
-        await self._end(None)
+
+    async def _in_time(self, work: Awaitable[Any]) -> Any:
+        """Await a handler until the deadline, which never cuts what is being sent."""
+        try:
+            async with asyncio.timeout_at(self._deadline) as deadline:
+                return await work
+        except TimeoutError:
+            if deadline.expired():
+                raise _too_late() from None
+            raise
 
     async def _start(self) -> None:
         if not self._started:
@@ -228,14 +248,9 @@ class _Exchange:
             if self._call.head:
                 await self._chunk(b"", more=False)
 
-    async def _fail(self, failure: Failure) -> None:
-        if self._started:
-            await self._end(failure.status)
-        else:
-            await send_answer(self._send, self._call.failure(failure.status, failure.http_status), self._outgoing())
-
-    async def _end(self, failure: Status | None) -> None:
-        end = self._call.stream_end(failure)
+    async def _end(self, failure: Failure | None) -> None:
+        await self._start()
+        end = self._call.stream_end(failure.status if failure else None)
         # An end that cannot be told is left out: the server then breaks the connection or the stream.
         if end is not None and not self._call.head:
             await self._chunk(end, more=False)
@@ -256,6 +271,10 @@ class _Exchange:
 
 class _Gone(BaseException):
     """The client has gone away while it was being answered; no handler's `except Exception` is meant."""
+
+
+def _too_late() -> Failure:
+    return Failure(Code.DEADLINE_EXCEEDED, "deadline exceeded")
 
 
 def _unexpected() -> Failure:
