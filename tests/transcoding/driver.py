@@ -28,7 +28,7 @@ class Reply:
 
 
 class Request:
-    """A request that is being served; the body arrives when it is given."""
+    """A request that is being served; the body arrives when it is given. What is None is left out of the scope."""
 
     def __init__(self, app: Any, http_method: str, target: str, headers: Pairs = (), **scope: Any) -> None:
         path, _, query = target.partition("?")
@@ -43,7 +43,8 @@ class Request:
             "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
         }
-        self.task = asyncio.ensure_future(app(usual | scope, self._incoming.get, self._send))
+        given = {name: value for name, value in (usual | scope).items() if value is not None}
+        self.task = asyncio.ensure_future(app(given, self._incoming.get, self._send))
 
     async def _send(self, event: Event) -> None:
         self.events.append(event)
@@ -57,6 +58,11 @@ class Request:
     def leave(self) -> None:
         """Go away."""
         self._incoming.put_nowait({"type": "http.disconnect"})
+
+    async def soon(self) -> None:
+        """Give the application a few turns: what takes time, or waits for anything, is not done then."""
+        for _ in range(20):
+            await asyncio.sleep(0)
 
     async def sent(self, count: int) -> list[Event]:
         """The events so far, as soon as there are so many."""

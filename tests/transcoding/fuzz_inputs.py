@@ -248,6 +248,12 @@ def _fields() -> tuple[_Field, ...]:
 _FIELDS = _fields()
 
 
+def _methods_of(path: bytes) -> tuple[str, ...]:
+    if path.startswith((b"/body", b"/response", b"/children", b"/raw")):
+        return ("POST",)
+    return ("PATCH", "GET") if path == b"/shelves/1" else ("GET", "POST", "PUT")
+
+
 class Inputs:
     """An endless supply of requests; those that `keep` is given are mutated further."""
 
@@ -255,7 +261,7 @@ class Inputs:
         """Start with the corpus; no body, and nothing else, becomes larger than `largest`."""
         self._rng = rng
         self._largest = largest
-        self._corpus = [Request(method, path) for path in _PATHS for method in ("GET", "POST", "PUT", "PATCH")]
+        self._corpus = [Request(method, path) for path in _PATHS for method in _methods_of(path)]
         self._first = len(self._corpus)
 
     def keep(self, request: Request) -> None:
@@ -270,9 +276,10 @@ class Inputs:
         rng = self._rng
         if rng.random() < _BOMB_RATE:
             return self.bomb(rng.choice(BOMBS), smaller=rng.choice((0, 0, 2, 4, 8)))
-        method, path, query, headers, body = rng.choice(self._corpus)
         # Bits of one number decide what changes: cheaper than a number for each.
-        dice = rng.getrandbits(16)
+        dice = rng.getrandbits(17)
+        fresh = dice & 0x10000
+        method, path, query, headers, body = self._corpus[rng.randrange(self._first if fresh else len(self._corpus))]
         if not dice & 0x1F:
             method = rng.choice(_METHODS)
         if not dice & 0x60:
@@ -281,7 +288,7 @@ class Inputs:
             query = self._bytes(query) if dice & 0x200 and query else self._query()
         if not dice & 0xC00:
             headers = tuple([(name, rng.choice(_HEADERS[name])) for name in rng.choices(_NAMES, k=1 + (dice >> 14))])
-        if dice & 0x3000:
+        if dice & 0x3000 or fresh:
             body = self._bytes(body) if dice & 0x1000 and body else self._body()
         return Request(method, path, query, headers, body)
 
@@ -305,19 +312,20 @@ class Inputs:
             if rng.random() < 0.2:
                 pairs.append(rng.choice(_SYSTEM))
             else:
-                pairs.append(f"{self._name()}={rng.choice(_VALUES)}")
+                pairs.append(self._parameter())
         return "&".join(pairs).encode()
 
-    def _name(self) -> str:
+    def _parameter(self) -> str:
         rng = self._rng
         made = rng.choice(_FIELDS)
         name = rng.choice(made.names)
         if made.kind == "message:Item" and rng.random() < 0.9:
-            return f"{name}.{self._name()}"
+            return f"{name}.{self._parameter()}"
         if rng.random() < 0.1:
-            inside = _INSIDE.get(made.kind, (MARK,))
-            return f"{name}.{rng.choice(inside)}"
-        return name
+            name += "." + rng.choice(_INSIDE.get(made.kind, (MARK,)))
+        fitting = rng.random() < 0.7
+        value = rng.choice(_LITERALS.get(made.kind, _INTEGERS)).strip('"') if fitting else rng.choice(_VALUES)
+        return f"{name}={value}"
 
     def _body(self) -> bytes:
         rng = self._rng
@@ -337,7 +345,7 @@ class Inputs:
 
     def _value(self, made: _Field, depth: int) -> str:
         rng = self._rng
-        if rng.random() < 0.03:
+        if rng.random() < 0.015:
             return rng.choice(_ODD)
         if made.kind.startswith("map:"):
             kind = made.kind.partition(",")[2]

@@ -246,13 +246,16 @@ async def test_ok_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
 async def test_an_error_format_that_fails_is_not_swallowed() -> None:
     """Where not even an error can be written, the server has to know."""
 
+    class BrokenError(Exception):
+        pass
+
     def form(*_: Any) -> Any:
-        raise LookupError
+        raise BrokenError
 
     async def get(request: Any, context: Any) -> Any:
         await context.abort(5)
 
-    with pytest.raises(LookupError):
+    with pytest.raises(BrokenError):
         await ask(application(get=get, dialect=Dialect(errors=form)), "GET", "/v1/items/a")
 
 
@@ -313,6 +316,35 @@ async def test_a_deadline_ends_the_call(caplog: pytest.LogCaptureFixture) -> Non
     assert (await ask(application(), "GET", "/v1/items/a", [("grpc-timeout", "5S")])).status == 200
 
 
+async def test_a_deadline_that_is_over_runs_no_handler() -> None:
+    """Its time runs from the arrival of the request, and a handler that never waits would not notice."""
+
+    async def never(request: Any, context: Any) -> Any:
+        raise AssertionError
+
+    reply = await ask(application(get=never), "GET", "/v1/items/a", [("grpc-timeout", "0S")])
+    assert error(reply) == (504, 4, "deadline exceeded")
+    request = Request(application(put=never), "PUT", "/v1/items/a", [("grpc-timeout", "20m")])
+    request.give(b"{", more=True)
+    await asyncio.sleep(0.05)
+    request.give(b"}")
+    assert error(await request.reply()) == (504, 4, "deadline exceeded")
+
+
+async def test_a_deadline_does_not_cut_an_answer() -> None:
+    """An answer that is being sent to a slow client is sent whole, and only once."""
+    sent: list[Any] = []
+
+    async def send(event: Any) -> None:
+        await asyncio.sleep(0.05)
+        sent.append(event["type"])
+
+    scope = {"type": "http", "method": "GET", "raw_path": b"/v1/items/a", "query_string": b""}
+    headers = {"headers": [(b"grpc-timeout", b"20m")]}
+    await application()(scope | headers, asyncio.Queue[dict[str, Any]]().get, send)
+    assert sent == ["http.response.start", "http.response.body"]
+
+
 # Clients that leave
 
 
@@ -349,8 +381,8 @@ async def test_a_client_that_leaves_cancels_the_handler(method: str, caplog: pyt
     request.give()
     await began.wait()
     request.leave()
-    async with asyncio.timeout(0.1):
-        await request.task
+    await request.soon()
+    assert request.task.done()
     assert (how, request.events, caplog.records) == (["cancelled"], [], [])
 
 

@@ -9,7 +9,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 
 from authsvc.transcoding import BadRequest, Call, Dialect, Transcoder, aip193_error
-from authsvc.transcoding.protojson._codec import EncodeError
+from authsvc.transcoding.protojson import EncodeError
 
 from .foreign import method, rule
 
@@ -224,6 +224,7 @@ def streaming(query: str = "", accept: str = "", **more: Any) -> Call:
 
 A, B = {"id": "a", "name": "x"}, {"id": "b", "name": "y"}
 LINES, EVENTS = "application/x-ndjson", "text/event-stream"
+INDENTED = b'data: {\ndata:   "id": "%b"\ndata: }\n\n'
 
 
 @pytest.mark.parametrize(
@@ -236,7 +237,7 @@ LINES, EVENTS = "application/x-ndjson", "text/event-stream"
         (LINES, "fields=id", b'{"id":"a"}\n{"id":"b"}\n'),
         (LINES, "fields=id&prettyPrint=true", b'{"id":"a"}\n{"id":"b"}\n'),
         ("", "fields=id&prettyPrint=true", b'[{\n  "id": "a"\n},\n{\n  "id": "b"\n}]'),
-        (EVENTS, "fields=id&prettyPrint=true", b"".join(b'data: {\ndata:   "id": "%b"\ndata: }\n\n' % x for x in (b"a", b"b"))),
+        (EVENTS, "fields=id&prettyPrint=true", INDENTED % b"a" + INDENTED % b"b"),
         ("", "alt=sse&fields=id", b'data: {"id":"a"}\n\ndata: {"id":"b"}\n\n'),
         (LINES, "$alt=sse&fields=id", b'data: {"id":"a"}\n\ndata: {"id":"b"}\n\n'),
     ],

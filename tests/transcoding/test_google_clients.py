@@ -25,7 +25,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from transcoding.foreign import methods, rule
 from transcoding.protojson.strategies import canonical, messages
@@ -63,7 +63,8 @@ class Case(NamedTuple):
     variables: dict[str, st.SearchStrategy[Any]]
 
 
-# Only the five methods that HttpRule has fields for: the helpers know no custom ones. A body is a message for them.
+# Only the five methods that HttpRule has fields for: the helpers know no custom ones. They take a body for a message,
+# so it cannot be a scalar, repeated or map field; and they have nothing for a wildcard without a name.
 CASES = {
     "Get": Case(rule("GET", "/v1/{name=shelves/*/books/*}"), {"name": _names("shelves", "books")}),
     "GetPart": Case(rule("GET", "/v1/items/{id}/parts/{name}"), {"id": _segments, "name": _segments}),
@@ -176,7 +177,11 @@ def _set_fields(message: Any) -> set[str]:
 @st.composite
 def _expressible(draw: st.DrawFn, name: str) -> Any:
     """Draw a message that the helpers can say by a rule."""
-    message, case = draw(messages(Item)), CASES[name]
+    message, case = Item(), CASES[name]
+    for part in draw(st.lists(messages(Item), min_size=1, max_size=4)):
+        for field, _ in message.ListFields():
+            part.ClearField(field.name)
+        message.MergeFrom(part)
     body = case.rule.body
     if body and body != "*":
         # They always send a body, so they cannot leave its field unset.
@@ -242,12 +247,25 @@ def _contents(message: Any, field: Any) -> Iterator[Any]:
 @given(message=messages(Item))
 def test_answer_with_enum_numbers_is_read_back(message: Any) -> None:
     """A client that asks for enum numbers gets them, and reads the message that was sent."""
+    assume(_readable(message))
     call, body = Parts.of(OPTIONS["Search"], Item(), numbers=True).arrive()
     call.message(body)
     answer = call.answer(call.encode(message)).body
     assert all(type(colour) is int for colour in json.loads(answer).get("colours", []))
     arrived = json_format.Parse(answer, Item(), ignore_unknown_fields=True, descriptor_pool=POOL)
     assert canonical(arrived) == canonical(message)
+
+
+def _readable(message: Any) -> bool:
+    """Whether the client's reader reads what its own writer writes; it does not for the largest float."""
+    pool = message.DESCRIPTOR.file.pool
+    try:
+        json_format.Parse(
+            json_format.MessageToJson(message, descriptor_pool=pool), type(message)(), descriptor_pool=pool
+        )
+    except json_format.ParseError:
+        return False
+    return True
 
 
 ERRORS = {
@@ -350,6 +368,7 @@ def _without_any(message: Any) -> Any:
 )
 def test_stream_is_read_wherever_it_is_cut(sent: list[Any], cuts: list[int]) -> None:
     """A client sees each message of a stream, whatever pieces the network makes of the array."""
+    assume(all(_readable(message) for message in sent))
     assert [canonical(message) for message in _watched(sent, cuts)] == [canonical(message) for message in sent]
 
 

@@ -4,6 +4,8 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authsvc.transcoding import BadRequest
 from authsvc.transcoding._mask import MAX_DEPTH, MAX_LENGTH, masked, parse_mask
@@ -151,6 +153,46 @@ def test_overlapping_selectors_add_up(mask: str, left: Any) -> None:
     assert part(mask) == left
 
 
+def _selectors(kind: str = "item", depth: int = 3) -> st.SearchStrategy[str]:
+    """Selectors that fit an item, a map of items, or a Struct."""
+    inside = {
+        "item": {"id": "", "tags": "", "*": "", "child": "item", "children": "item", "items": "map", "struct": "free"},
+        "map": {"k": "item", "l": "item", "*": "item"},
+        "free": dict.fromkeys([*"abcdef", "*"], "free"),
+    }[kind]
+
+    def longer(name: str) -> st.SearchStrategy[str]:
+        if not inside[name] or not depth:
+            return st.just(name)
+        inner = _selectors(inside[name], depth - 1)
+        several = st.lists(inner, min_size=1, max_size=3).map(",".join)
+        return st.one_of(
+            st.just(name), inner.map(f"{name}.{{}}".format), inner.map(f"{name}/{{}}".format),
+            several.map(f"{name}({{}})".format),
+        )  # fmt: skip
+
+    return st.sampled_from(sorted(inside)).flatmap(longer)
+
+
+def _sum(value: Any, parts: list[Any]) -> Any:
+    """What is in any of several parts of a value."""
+    if isinstance(value, dict):
+        kept = {name: [part[name] for part in parts if name in part] for name in value}
+        return {name: _sum(value[name], found) for name, found in kept.items() if found}
+    if isinstance(value, list):
+        return [_sum(item, list(found)) for item, *found in zip(value, *parts, strict=True)]
+    return value
+
+
+@given(st.lists(_selectors(), min_size=1, max_size=4))
+def test_a_mask_is_the_sum_of_its_selectors(selectors: list[str]) -> None:
+    """Whatever the selectors, a mask leaves what each of them leaves, and nothing else; once more changes nothing."""
+    mask = ",".join(selectors)
+    left = part(mask)
+    assert left == _sum(WHOLE, [part(selector) for selector in selectors])
+    assert part(mask, value=left) == left
+
+
 @pytest.mark.parametrize(
     "mask",
     [
@@ -221,9 +263,11 @@ def test_malformed_masks_are_refused(mask: str) -> None:
 
 def test_masks_have_a_length_and_a_depth() -> None:
     """The limits hold exactly, for every way to nest."""
-    assert part("id," * ((MAX_LENGTH - 2) // 3) + "id") == {"id": "a"}
+    longest = "id," * 1364 + "name"
+    assert len(longest) == MAX_LENGTH
+    assert part(longest) == {"id": "a"}
     with pytest.raises(BadRequest, match="too long"):
-        part("id" + ",id" * (MAX_LENGTH // 3))
+        part("id," * 1365 + "id")
     assert part("child." * (MAX_DEPTH - 1) + "id") == {"child": {"child": {}}}
     for deep in ("child." * MAX_DEPTH + "id", "child(" * MAX_DEPTH + "id" + ")" * MAX_DEPTH, "struct" + ".a" * 2000):
         with pytest.raises(BadRequest, match="too deep"):

@@ -123,10 +123,10 @@ class JsonExchange(HttpExchange):
         return self._matched.failure(status.proto(), self._http_status)
 
     async def _begin(self) -> None:
-        self._started = True
         status, headers = self._matched.stream_head()
         headers += _headers_of(self._initial)
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._started = True  # not before: where a slow client makes it wait, a deadline may cancel it
         if self._matched.head:
             await self._body(b"", more=False)
 

@@ -182,11 +182,12 @@ class _Exchange:
     async def run(self, body: bytes) -> None:
         with suppress(_Gone):
             failure = await self._serve(body)
-            if self._started or (failure is None and self._answer is None):
-                await self._end(failure)
+            if failure and not self._started:
+                await self._respond(self._call.failure(failure.status, failure.http_status))
+            elif self._answer:
+                await self._respond(self._answer)
             else:
-                answer = self._answer or self._call.failure(failure.status, failure.http_status)
-                await send_answer(self._send, answer, self._outgoing())
+                await self._end(failure)
 
     async def _serve(self, body: bytes) -> Failure | None:
         """Run the handler and send its stream, if it is one; return how the call failed, if it has."""
@@ -238,6 +239,9 @@ class _Exchange:
             if deadline.expired():
                 raise _too_late() from None
             raise
+
+    async def _respond(self, answer: Answer) -> None:
+        await send_answer(self._send, answer, self._outgoing())
 
     async def _start(self) -> None:
         if not self._started:
