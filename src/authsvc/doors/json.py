@@ -60,6 +60,7 @@ class JsonExchange(HttpExchange):
         self._matched = matched
         self._initial: Metadata = ()
         self._started = False
+        self._broken = False
         self._http_status: int | None = None  # where HTTP has a better one than the table
 
     def metadata(self) -> list[Metadatum]:
@@ -104,7 +105,9 @@ class JsonExchange(HttpExchange):
             await self._begin()
         if self._matched.head:
             raise StatusError(StatusCode.CANCELLED, "only the head was asked for")
+        self._broken = True  # if a deadline cancels the wait for a slow client, this item is lost
         await self._body(self._matched.item(message), more=True)
+        self._broken = False
 
     async def finish(self, status: Status, initial: Metadata, trailing: Metadata, response: bytes | None) -> None:
         """Send the answer, the error, or the end of a stream."""
@@ -133,11 +136,9 @@ class JsonExchange(HttpExchange):
     async def _end(self, failure: StatusProto | None) -> None:
         if not self._started:
             await self._begin()
-        if self._matched.head:
-            return
         end = self._matched.stream_end(failure)
         # An end that cannot be told is left out: the server then breaks the connection or the stream.
-        if end is not None:
+        if end is not None and not self._broken and not self._matched.head:
             await self._body(end, more=False)
 
     async def _body(self, data: bytes, *, more: bool) -> None:

@@ -1,6 +1,7 @@
 """Whole HTTP answers: status, headers, body."""
 
 import gzip
+import re
 from typing import NamedTuple
 
 from ._accept import accepts_gzip
@@ -11,6 +12,8 @@ JSON = "application/json"
 
 # Below this, the answer is one packet anyway.
 _WORTH_COMPRESSING = 1400
+# Other content, such as images, mostly is compressed already.
+_COMPRESSIBLE = re.compile(r"text/|application/(?:[^;]*\+)?(?:json|xml|yaml|javascript)\b", re.IGNORECASE)
 _LEVEL = 1  # four times as fast as the usual 6, and a tenth larger
 
 
@@ -34,7 +37,7 @@ def answer(status: int, content_type: str, body: bytes, *, accept_encoding: str 
 
     """
     headers = [(b"content-type", content_type.encode("latin-1")), (b"x-content-type-options", b"nosniff")]
-    if len(body) >= _WORTH_COMPRESSING:
+    if len(body) >= _WORTH_COMPRESSING and _COMPRESSIBLE.match(content_type):
         headers.append((b"vary", b"accept-encoding"))
         if accepts_gzip(accept_encoding):
             body = gzip.compress(body, _LEVEL, mtime=0)

@@ -17,6 +17,7 @@ from ._status import ErrorWriter
 from ._view import Views
 from .protojson import EncodeError
 
+_MASK = b"x-goog-fieldmask"
 _UNTYPED = "application/octet-stream"
 
 
@@ -96,7 +97,7 @@ class Call:
         binding, request = self._target.binding, self._request
         content_type = self._body_type() if self.takes_body and (body or binding.raw_body) else ""
         message, parameters = binding.bind(self._captures, request.query_string, content_type, body)
-        mask = header(request.headers, b"x-goog-fieldmask")
+        mask = self._mask_header()
         if parameters or mask:
             self._view = self._target.views.view(parameters, mask)
         return message
@@ -120,7 +121,10 @@ class Call:
     def answer(self, body: bytes) -> Answer:
         """Return the answer of a unary call that ended well; the body is what `encode` returned."""
         accepted = header(self._request.headers, b"accept-encoding")
-        return answer(200, self._content_type, body, accept_encoding=accepted, head=self.head)
+        made = answer(200, self._content_type, body, accept_encoding=accepted, head=self.head)
+        if self._mask_header():
+            made.headers.append((b"vary", _MASK))
+        return made
 
     def failure(self, status: Status, http_status: int | None = None) -> Answer:
         """Return the answer of a call that failed before anything was sent.
@@ -134,12 +138,14 @@ class Call:
     def stream_head(self) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Return the status and the headers a stream begins with, `encode` having seen its first message if any."""
         self._framing()
-        return 200, [
+        headers = [
             (b"content-type", self._content_type.encode("latin-1")),
             (b"x-content-type-options", b"nosniff"),
-            (b"vary", b"accept"),
             (b"x-accel-buffering", b"no"),  # proxies are to pass on each message when it comes
         ]
+        if not self.raw:
+            headers.append((b"vary", b"accept, " + _MASK if self._mask_header() else b"accept"))
+        return 200, headers
 
     def item(self, data: bytes) -> bytes:
         """Frame one message of a stream, as `encode` returned it."""
@@ -159,6 +165,9 @@ class Call:
                 accept = EVENTS if self._view.events else header(self._request.headers, b"accept")
                 self._content_type, self._chosen = choose(accept)
         return self._chosen
+
+    def _mask_header(self) -> str:
+        return header(self._request.headers, _MASK)
 
     def _body_type(self) -> str:
         encoding = header(self._request.headers, b"content-encoding")

@@ -20,6 +20,7 @@ MAX_LENGTH = 4096
 MAX_DEPTH = 64
 
 _ALL = "*"
+_COMMA = re.compile(r" *, *")  # proxies join the lines of a header with a blank
 _TOKEN = re.compile(r"[A-Za-z0-9_@-]+|[*,./()]")
 _PUNCTUATION = frozenset(",./()")
 _FREE = {ANY_TYPE, VALUE, "google.protobuf.Struct", "google.protobuf.ListValue"}
@@ -84,6 +85,7 @@ def masked(value: Any, mask: Mask | None) -> Any:
 
 class _Parser:
     def __init__(self, text: str, *, proto_names: bool) -> None:
+        text = _COMMA.sub(",", text)
         self._tokens = _TOKEN.findall(text)
         if "".join(self._tokens) != text:
             self._fail()

@@ -6,7 +6,7 @@
 
     app = Application(library_pb2.DESCRIPTOR.services_by_name["Library"], Library(), prefix="/v1")
 
-Handlers look like those of grpc.aio servicers: a coroutine function, or an asynchronous generator function for a
+A handler is a coroutine function, or an asynchronous generator function for a
 stream of responses.
 """
 
