@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +77,14 @@ def test_the_printed_lines_work(demo_run: tuple[subprocess.Popen[str], str]) -> 
     assert names == [GIGI, "zora@zitadel.com", "pia@zitadel.cloud"]
     assert [grant["grantId"] for grant in grants["result"]] == [f"6962902906305126{digit}" for digit in "456"]
     assert sorted(grant["grantId"] for grant in by_web["result"]) == [grant["grantId"] for grant in grants["result"]]
+
+
+def test_the_page_is_there(demo_run: tuple[subprocess.Popen[str], str]) -> None:
+    """The address printed for a browser answers with a page."""
+    _, text = demo_run
+    url = re.findall(r"^# or in a browser.* (http://\S+)$", text, re.MULTILINE)[0]
+    with urllib.request.urlopen(url, timeout=10) as response:
+        assert (response.status, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
 def test_all_of_it_can_be_pasted(demo_run: tuple[subprocess.Popen[str], str]) -> None:

@@ -31,6 +31,9 @@ grpcurl{grpcurl} -H "Authorization: Bearer $TOKEN" {web} {service}/GetMyUser
 # the same by gRPC-Web
 buf curl{curl} --protocol grpcweb -H "Authorization: Bearer $TOKEN" {url}/{service}/ListMyUserGrants
 """
+_DOCS = """
+# or in a browser, with the token: {url}/docs
+"""
 
 
 def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argparse.ArgumentParser) -> None:
@@ -56,7 +59,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 def lines(settings: Settings, addresses: dict[str, Address], token: str) -> str:
     """Lines for a shell; those for gRPC only where the one address has HTTP/2 and reflection, which the tools need."""
     tls = settings.tls_cert
-    shown = _JSON + (_GRPC if settings.http == "zttp" and settings.reflection else "")
+    shown = (
+        _JSON + (_GRPC if settings.http == "zttp" and settings.reflection else "") + (_DOCS if settings.docs else "")
+    )
     return shown.format(
         token=token,
         url=serve.url(settings, addresses),

@@ -6,8 +6,7 @@
 
     app = Application(library_pb2.DESCRIPTOR.services_by_name["Library"], Library(), prefix="/v1")
 
-A handler is a coroutine function, or an asynchronous generator function for a
-stream of responses.
+A handler is a coroutine function, or an asynchronous generator function for a stream of responses.
 """
 
 import asyncio
