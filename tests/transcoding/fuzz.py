@@ -17,8 +17,9 @@ import traceback
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
-from transcoding.fuzz_bombs import BOMBS, LARGEST, Request
+from transcoding.fuzz_bombs import BOMBS, LARGEST, SMALLER, Request
 from transcoding.fuzz_faces import FACES, Face, Verdict, Violation, check
 from transcoding.fuzz_inputs import Inputs
 
@@ -131,11 +132,10 @@ def attempt(check: Check, face: Face, request: Request, *, timed: bool = True) -
 
 
 def _requests(rng: random.Random, supplies: dict[str, Inputs]) -> Iterator[tuple[Face, Request]]:
-    """Each bomb at its largest, then whatever comes."""
+    """Each bomb in each size, then whatever comes."""
     faces = list(FACES.values())
-    for make in BOMBS:
-        for face in faces:
-            yield face, supplies[face.name].bomb(make, smaller=0)
+    for make, smaller, face in product(BOMBS, SMALLER, faces):
+        yield face, supplies[face.name].bomb(make, smaller=smaller)
     while True:
         face = faces[rng.getrandbits(1)]
         yield face, supplies[face.name].draw()

@@ -8,6 +8,8 @@ from typing import NamedTuple
 # Stands in names and values of every kind; no error may repeat it.
 MARK = "zq7x"
 LARGEST = 256 * 1024
+# How often the largest size is halved.
+SMALLER = (0, 2, 4, 8)
 _LONGEST_LINE = 64 * 1024
 _LONGEST_HEADER = 16 * 1024
 
@@ -45,8 +47,8 @@ def _text(name: str, unit: str) -> Callable[[int], Request]:
 
 def _deep(opening: str, inside: str, closing: str) -> Callable[[int], Request]:
     def body(size: int) -> bytes:
-        # Just inside the limit, just outside, and as deep as it gets.
-        depth = {LARGEST: 62, LARGEST >> 2: 66}.get(size, size // (len(opening) + len(closing)))
+        # Just inside the limit, just outside, and far beyond.
+        depth = {LARGEST: 62, LARGEST >> 2: 66, LARGEST >> 4: 900}.get(size, size // (len(opening) + len(closing)))
         return (opening * depth + inside + closing * depth).encode()
 
     return _items(body)
@@ -123,7 +125,7 @@ BOMBS: tuple[Callable[[int], Request], ...] = (
     ),
     *(_keys("counts", "1", alike=False), _keys("flags", "1", alike=False), _keys("items", "{}", alike=False)),
     *(_keys("value", "0", alike=True), _keys(MARK, "0", alike=False), _keys("struct", "{}", alike=False)),
-    *(_repeated("", unit, "") for unit in ("1", " ", "\xff", '"', "\0", "-", "[1,")),
+    *(_repeated("", unit, "") for unit in ("1", " ", "\xff", '"', "\0", "-", "[1,", "[", '{"child":')),
     *(_repeated('{"doubleValue":', unit, "}") for unit in ("1", "0.", "1e")),
     _repeated('{"id":"', "a", '","id":1}'),
     *(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
 from transcoding.foreign import ITEM
-from transcoding.fuzz_bombs import BOMBS, LARGEST, MARK, Request
+from transcoding.fuzz_bombs import BOMBS, LARGEST, MARK, SMALLER, Request
 
 _MOST_KEPT = 4000
 _BOMB_RATE = 1 / 2500
@@ -275,7 +275,7 @@ class Inputs:
         """Return the next request."""
         rng = self._rng
         if rng.random() < _BOMB_RATE:
-            return self.bomb(rng.choice(BOMBS), smaller=rng.choice((0, 0, 2, 4, 8)))
+            return self.bomb(rng.choice(BOMBS), smaller=rng.choice(SMALLER))
         # Bits of one number decide what changes: cheaper than a number for each.
         dice = rng.getrandbits(17)
         fresh = dice & 0x10000

@@ -24,9 +24,9 @@ def test_short_run_finds_nothing() -> None:
 
 def test_run_is_repeatable() -> None:
     """The same seed makes the same requests."""
-    first, second = _throw(900), _throw(900)
+    first, second = _throw(2500), _throw(2500)
     assert first == second
-    assert len(set(first)) > 500
+    assert len(set(first)) > 900
 
 
 def _throw(count: int) -> list[Request]:

@@ -177,10 +177,16 @@ class Call:
         lenient = self._target.lenient_bodies or self._target.binding.raw_body
         if not lenient and not is_json(content_type):
             raise UnsupportedMediaType("content-type", "must be application/json, in UTF-8")
+        if self._target.binding.raw_body and not _is_printable(content_type):
+            raise UnsupportedMediaType("content-type", "must be printable ASCII")
         return content_type
 
 
 def _checked_type(content_type: str) -> str:
-    if not content_type.isascii() or not content_type.isprintable():
+    if not _is_printable(content_type):
         raise EncodeError("the content type of an HttpBody cannot be a header")
     return content_type.strip()
+
+
+def _is_printable(content_type: str) -> bool:
+    return content_type.isascii() and content_type.isprintable()

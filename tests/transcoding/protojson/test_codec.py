@@ -19,6 +19,7 @@ Item = item_class()
 
 LENIENT = Codec(unknown="ignore", rest_ignored=True)
 STRICT = Codec()
+TOO_MUCH = "the body has more than 10000 keys, 10000 objects and arrays, or 50000 elements of arrays"
 
 
 def _read(text: str | bytes, codec: Codec = LENIENT) -> Any:
@@ -130,6 +131,7 @@ def test_accepted_forms_read_as_the_reference_reads_them(field: str) -> None:
         ('"pause": "+1s"', "pause", "must be a duration such as 1.5s"),
         ('"pause": "999999999999s"', "pause", "is out of range for a duration"),
         ('"mask": "a_b"', "mask", "must be field names joined by commas"),
+        ('"mask": "%s"' % ",".join(["a"] * 1001), "mask", "has more than 1000 paths"),
         ('"mask": "fooBar,"', "mask", "must be field names joined by commas"),
         ('"struct": []', "struct", "must be a JSON object"),
         ('"list": {}', "list", "must be a JSON array"),
@@ -180,9 +182,12 @@ def test_value_that_does_not_fit_is_refused_at_its_field(field: str, path: str, 
         (b'{"child":' * 65 + b"{}" + b"}" * 65, "the body is nested deeper than 64"),
         (b'{"child":' * 5000 + b"{}" + b"}" * 5000, "the body is nested deeper than 64"),
         (b"[" * 100_000, "the body is nested deeper than 64"),
+        (b'{"unknown":{%s}}' % b",".join(b'"%d":1' % index for index in range(10_000)), TOO_MUCH),
+        (b'{"children":[%s]}' % b",".join([b"{}"] * 10_000), TOO_MUCH),
+        (b'{"sizes":[%s]}' % b",".join([b"1"] * 50_001), TOO_MUCH),
     ],
 )
-def test_body_that_is_no_json_object_is_refused(body: bytes, reason: str) -> None:
+def test_body_that_is_no_json_object_or_too_much_is_refused(body: bytes, reason: str) -> None:
     """Broken JSON and exceeded limits end in a BadRequest with a fixed sentence, never another error."""
     with pytest.raises(BadRequest) as caught:
         _read(body)
@@ -210,6 +215,14 @@ def test_nesting_is_counted_in_brackets(head: str, opening: str, tail: str) -> N
     assert _read(nested(64)).ByteSize() > 0 or "no" in head
     with pytest.raises(BadRequest, match="deeper"):
         _read(nested(65))
+
+
+def test_the_most_that_is_read() -> None:
+    """A body at every limit is read."""
+    assert len(_read(b'{"sizes":[%s]}' % b",".join([b"1"] * 50_000)).sizes) == 50_000
+    assert len(_read(b'{"children":[%s]}' % b",".join([b"{}"] * 9_999)).children) == 9_999
+    labels = b",".join(b'"%d":""' % index for index in range(9_999))
+    assert len(_read(b'{"labels":{%s}}' % labels).labels) == 9_999
 
 
 @pytest.mark.parametrize("body", [b'{"unknown":1}', b'{"child":{"x":1}}', b'{"colour":"MAUVE"}'])

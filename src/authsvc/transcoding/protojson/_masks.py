@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from .._errors import Unreadable
 
+MAX_PATHS = 1000
+
 _JSON_NAME = r"(?:[a-z][A-Za-z0-9]*|\*)"
 _JSON_PATHS = re.compile(rf"{_JSON_NAME}(?:[.,]{_JSON_NAME})*")
 _UPPER = re.compile(r"[A-Z]")
@@ -35,6 +37,8 @@ def read_mask(value: object) -> list[str]:
         return []
     if type(value) is not str or not _JSON_PATHS.fullmatch(value):
         raise Unreadable("must be field names joined by commas")
+    if value.count(",") >= MAX_PATHS:
+        raise Unreadable(f"has more than {MAX_PATHS} paths")
     return [_UPPER.sub(lambda letter: f"_{letter[0].lower()}", path) for path in value.split(",")]
 
 

@@ -16,6 +16,7 @@ from .._errors import BadRequest
 MAX_DEPTH = 64
 MAX_KEYS = 10_000
 MAX_CONTAINERS = 10_000
+MAX_ELEMENTS = 50_000
 MAX_DIGITS = 64
 
 _BLANK = " \t\r\n"
@@ -24,7 +25,9 @@ _DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * (MAX_DIGITS + 1)
 _NOT_JSON = "the body is not JSON"
 _TOO_DEEP = f"the body is nested deeper than {MAX_DEPTH}"
-_TOO_MUCH = f"the body has more than {MAX_KEYS} keys, or {MAX_CONTAINERS} objects and arrays"
+_TOO_MUCH = (
+    f"the body has more than {MAX_KEYS} keys, {MAX_CONTAINERS} objects and arrays, or {MAX_ELEMENTS} elements of arrays"
+)
 _TOO_LONG = "the body has a number with too many digits"
 
 
@@ -85,10 +88,10 @@ def _count_keys(value: object) -> int:
     """Count the keys of all objects, level by level.
 
     Raises:
-        BadRequest: there are too many of them, of objects and arrays, or of levels.
+        BadRequest: there are too many of them, of objects and arrays, of elements of arrays, or of levels.
 
     """
-    keys, containers, depth = 0, 0, 0
+    keys, containers, elements, depth = 0, 0, 0, 0
     level: list[Any] = [value] if type(value) is dict or type(value) is list else []
     while level:
         depth += 1
@@ -98,11 +101,13 @@ def _count_keys(value: object) -> int:
         for outer in level:
             if type(outer) is dict:
                 keys += len(outer)
+            else:
+                elements += len(outer)
             for each in outer.values() if type(outer) is dict else outer:
                 if type(each) is dict or type(each) is list:
                     inner.append(each)  # noqa: PERF401 - a comprehension for each object costs more
         containers += len(inner)
-        if keys > MAX_KEYS or containers > MAX_CONTAINERS:
+        if keys > MAX_KEYS or containers > MAX_CONTAINERS or elements > MAX_ELEMENTS:
             raise BadRequest("", _TOO_MUCH)
         level = inner
     return keys
