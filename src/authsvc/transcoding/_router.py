@@ -8,6 +8,7 @@ once for each reading of the path, whatever the path.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
 from ._errors import MethodNotAllowed, NoRoute, RouteError
@@ -51,8 +52,19 @@ class _Leaf(NamedTuple, Generic[T]):
     spans: Sequence[tuple[str, slice]]
 
 
-# By HTTP method: what one template serves.
-_Methods = dict[str, _Leaf[T]]
+@dataclass(slots=True)
+class _End(Generic[T]):
+    """What one template serves, by HTTP method, and the value of `Allow` that comes of it."""
+
+    methods: dict[str, _Leaf[T]] = field(default_factory=dict)
+    allowed: tuple[str, ...] = ()
+
+    def complete(self) -> None:
+        # HEAD is GET without the content of the answer (RFC 9110, section 9.3.2).
+        if "GET" in self.methods:
+            self.methods.setdefault("HEAD", self.methods["GET"])
+        # Whoever serves the paths answers OPTIONS with this very list.
+        self.allowed = tuple(sorted({"OPTIONS", *self.methods}))
 
 
 @dataclass(slots=True)
@@ -62,7 +74,7 @@ class _Node(Generic[T]):
     # Where a `**` that starts here leads: a node that only has ends, whatever remains of the path.
     rest: "_Node[T] | None" = None
     # By verb; the empty one for templates without.
-    ends: dict[str, _Methods[T]] = field(default_factory=dict)
+    ends: dict[str, _End[T]] = field(default_factory=dict)
 
 
 class Router(Generic[T]):
@@ -79,9 +91,9 @@ class Router(Generic[T]):
         self._verbs: set[str] = set()
         # Deeper than any template a path need not be split: what is left there can only belong to a `**`.
         self._splits = 1
-        served = [self._add(route) for route in routes]
-        for methods in served:
-            _let_get_serve_head(methods)
+        self._escapes = False  # whether a literal has any, so that those of a path have to be compared
+        for end in [self._add(route) for route in routes]:
+            end.complete()
 
     def match(self, http_method: str, raw_path: str) -> Match[T]:
         """Find the route of a path that is still percent-encoded and has no query.
@@ -98,8 +110,10 @@ class Router(Generic[T]):
         if not raw_path.startswith("/"):
             raise NoRoute
         segments = raw_path.split("/", self._splits)
-        keys = normal_escapes(raw_path).split("/", self._splits) if "%" in raw_path else segments
-        missed: list[_Methods[T]] = []
+        keys = segments
+        if self._escapes and "%" in raw_path:
+            keys = normal_escapes(raw_path).split("/", self._splits)
+        missed: list[_End[T]] = []
         if ":" in segments[-1]:
             head, _, verb = keys[-1].rpartition(":")
             if verb in self._verbs:
@@ -111,10 +125,13 @@ class Router(Generic[T]):
         if leaf is not None:
             return _match(leaf, segments)
         if missed:
-            raise MethodNotAllowed(_allowed(missed))
+            allowed = (
+                missed[0].allowed if len(missed) == 1 else tuple(sorted({*chain(*(end.allowed for end in missed))}))
+            )
+            raise MethodNotAllowed(allowed)
         raise NoRoute
 
-    def _find(self, keys: Sequence[str], verb: str, http_method: str, missed: list[_Methods[T]]) -> _Leaf[T] | None:
+    def _find(self, keys: Sequence[str], verb: str, http_method: str, missed: list[_End[T]]) -> _Leaf[T] | None:
         """Search one reading of the path, collecting in `missed` what other HTTP methods are served by."""
         size = len(keys)
         # The first key is what precedes the leading slash.
@@ -135,11 +152,11 @@ class Router(Generic[T]):
                     else:
                         left.append((node.star, depth))
             elif verb in node.ends:
-                methods = node.ends[verb]
-                leaf = methods.get(http_method) or methods.get(ANY_METHOD)
+                end = node.ends[verb]
+                leaf = end.methods.get(http_method) or end.methods.get(ANY_METHOD)
                 if leaf is not None:
                     return leaf
-                missed.append(methods)
+                missed.append(end)
             if following is not None:
                 node = following
             elif left:
@@ -147,7 +164,7 @@ class Router(Generic[T]):
             else:
                 return None
 
-    def _add(self, route: Route[T]) -> _Methods[T]:
+    def _add(self, route: Route[T]) -> _End[T]:
         segments, verb = route.template.shape
         node = self._root
         for segment in segments:
@@ -161,25 +178,19 @@ class Router(Generic[T]):
                 node = node.literals.setdefault(segment, _Node())
         if verb:
             self._verbs.add(verb)
+        self._escapes |= "%" in verb or any("%" in segment for segment in segments)
         self._splits = max(self._splits, len(segments) + 1)
-        methods = node.ends.setdefault(verb, {})
-        if route.http_method in methods:
-            taken = methods[route.http_method].route
+        end = node.ends.setdefault(verb, _End())
+        if route.http_method in end.methods:
+            taken = end.methods[route.http_method].route
             reason = f"{route.http_method} of this path already belongs to {taken.name}"
             raise RouteError(reason, method=route.name, template=route.template.text, column=1)
-        methods[route.http_method] = _leaf(route)
-        return methods
+        end.methods[route.http_method] = _leaf(route)
+        return end
 
 
-def _let_get_serve_head(methods: _Methods[T]) -> None:
-    # HEAD is GET without the content of the answer (RFC 9110, section 9.3.2).
-    if "GET" in methods:
-        methods.setdefault("HEAD", methods["GET"])
-
-
-def _allowed(missed: Iterable[_Methods[T]]) -> tuple[str, ...]:
-    # Whoever serves the paths answers OPTIONS with this very list.
-    return tuple(sorted({"OPTIONS"}.union(*missed)))
+def _allowed(missed: Iterable[_End[T]]) -> tuple[str, ...]:
+    return tuple(sorted(set(chain.from_iterable(end.allowed for end in missed))))
 
 
 def _leaf(route: Route[T]) -> _Leaf[T]:
