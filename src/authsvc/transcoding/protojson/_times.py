@@ -28,12 +28,17 @@ def timestamp_text(seconds: int, nanos: int) -> str:
         ValueError: it is outside the years 1 to 9999, or its nanos are.
 
     """
-    return f"{_clock(seconds, nanos)}{_fraction(nanos)}Z"
+    moment = _moment(seconds, nanos)
+    if not nanos:
+        return f"{moment.isoformat()}Z"
+    if nanos % 1_000:
+        return f"{moment.isoformat('T', 'seconds')}.{nanos:09}Z"
+    return f"{moment.isoformat('T', 'microseconds' if nanos % 1_000_000 else 'milliseconds')}Z"
 
 
 def timestamp_millis(seconds: int, nanos: int) -> str:
     """Write a Timestamp in UTC with exactly 3 fractional digits; raises as `timestamp_text` does."""
-    return f"{_clock(seconds, nanos)}.{nanos // 1_000_000:03}Z"
+    return f"{_moment(seconds, nanos).isoformat('T', 'milliseconds')}Z"
 
 
 def read_timestamp(value: object) -> tuple[int, int]:
@@ -90,10 +95,10 @@ def read_duration(value: object) -> tuple[int, int]:
     return (-seconds, -nanos) if sign else (seconds, nanos)
 
 
-def _clock(seconds: int, nanos: int) -> str:
+def _moment(seconds: int, nanos: int) -> datetime:
     if not _FIRST_SECOND <= seconds <= _LAST_SECOND or not 0 <= nanos < NANOS:
         raise ValueError("not a time")
-    return (_EPOCH + timedelta(0, seconds)).isoformat()
+    return _EPOCH + timedelta(0, seconds, nanos // 1_000)
 
 
 def _fraction(nanos: int) -> str:
