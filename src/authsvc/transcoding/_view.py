@@ -51,7 +51,9 @@ class Views:
         self._proto_names = codecs.usual.style.proto_names
 
         def encoder(codec: Codec) -> Encode:
-            return codec.field_encoder(field) if field else codec.message_encoder(method.output_type)
+            return (
+                codec.field_encoder(method.output_type, field) if field else codec.message_encoder(method.output_type)
+            )
 
         self._encoders = {numbers: encoder(codec) for numbers, codec in codecs.by_enum_numbers.items()}
         self.usual = View(self._encoders[codecs.usual.style.enum_numbers])

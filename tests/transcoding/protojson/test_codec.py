@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from transcoding.foreign import item_class
 
 from authsvc.transcoding import BadRequest
-from authsvc.transcoding.protojson import Codec
+from authsvc.transcoding.protojson import Codec, Limits
 
 Item = item_class()
 
 
 LENIENT = Codec(unknown="ignore", rest_ignored=True)
 STRICT = Codec()
-TOO_MUCH = "the body has more than 10000 keys, 10000 objects and arrays, or 50000 elements of arrays"
+TOO_MUCH = "the body has more than 10000 keys, 10000 objects and arrays, or 100000 elements of arrays"
 
 
 def _read(text: str | bytes, codec: Codec = LENIENT) -> Any:
@@ -131,7 +131,7 @@ def test_accepted_forms_read_as_the_reference_reads_them(field: str) -> None:
         ('"pause": "+1s"', "pause", "must be a duration such as 1.5s"),
         ('"pause": "999999999999s"', "pause", "is out of range for a duration"),
         ('"mask": "a_b"', "mask", "must be field names joined by commas"),
-        ('"mask": "%s"' % ",".join(["a"] * 1001), "mask", "has more than 1000 paths"),
+        (f'"mask": "{",".join(["a"] * 1001)}"', "mask", "has more than 1000 paths"),
         ('"mask": "fooBar,"', "mask", "must be field names joined by commas"),
         ('"struct": []', "struct", "must be a JSON object"),
         ('"list": {}', "list", "must be a JSON array"),
@@ -183,8 +183,9 @@ def test_value_that_does_not_fit_is_refused_at_its_field(field: str, path: str, 
         (b'{"child":' * 5000 + b"{}" + b"}" * 5000, "the body is nested deeper than 64"),
         (b"[" * 100_000, "the body is nested deeper than 64"),
         (b'{"unknown":{%s}}' % b",".join(b'"%d":1' % index for index in range(10_000)), TOO_MUCH),
-        (b'{"children":[%s]}' % b",".join([b"{}"] * 10_000), TOO_MUCH),
-        (b'{"sizes":[%s]}' % b",".join([b"1"] * 50_001), TOO_MUCH),
+        (b'{"children":[%s]}' % b",".join([b"{}"] * 9_999), TOO_MUCH),
+        (b'{"sizes":[%s]}' % b",".join([b"1"] * 100_001), TOO_MUCH),
+        (b'{"sizes":[%s]}x' % b",".join([b"1"] * 100_001), TOO_MUCH),
     ],
 )
 def test_body_that_is_no_json_object_or_too_much_is_refused(body: bytes, reason: str) -> None:
@@ -217,10 +218,34 @@ def test_nesting_is_counted_in_brackets(head: str, opening: str, tail: str) -> N
         _read(nested(65))
 
 
+def test_limits_are_the_callers() -> None:
+    """A codec has the limits that it is given."""
+    codec = Codec(limits=Limits(depth=2, keys=3, containers=2, elements=2))
+    assert _read('{"id":"a","tags":["b","c"]}', codec).id == "a"
+    for body in ('{"child":{"child":{}}}', '{"id":"","name":"","sizes":[],"tags":[]}', '{"tags":["","",""]}'):
+        with pytest.raises(BadRequest, match=r"^the body"):
+            _read(body, codec)
+
+
+@pytest.mark.parametrize(
+    ("number", "read"), [("1" * 64, True), ("1" * 65, False), (f"{'1' * 40}.{'1' * 23}", True),
+                         (f"{'1' * 40}.{'1' * 24}", False), (f"-{'1' * 60}e12", True), (f"-{'1' * 60}e+12", False)]
+)  # fmt: skip
+@pytest.mark.parametrize("rest", ["", ',"id":"\\":"'])
+def test_a_number_has_at_most_64_characters(number: str, rest: str, *, read: bool) -> None:
+    """Sign, point and exponent count like digits, quoted or not, whatever else is in the body."""
+    for value in (number, f'"{number}"'):
+        if read:
+            assert _read(f'{{"doubleValue":{value}{rest}}}', STRICT).double_value == float(number)
+        else:
+            with pytest.raises(BadRequest, match="too many digits"):
+                _read(f'{{"doubleValue":{value}{rest}}}', STRICT)
+
+
 def test_the_most_that_is_read() -> None:
     """A body at every limit is read."""
-    assert len(_read(b'{"sizes":[%s]}' % b",".join([b"1"] * 50_000)).sizes) == 50_000
-    assert len(_read(b'{"children":[%s]}' % b",".join([b"{}"] * 9_999)).children) == 9_999
+    assert len(_read(b'{"sizes":[%s]}' % b",".join([b"1"] * 100_000)).sizes) == 100_000
+    assert len(_read(b'{"children":[%s]}' % b",".join([b"{}"] * 9_998)).children) == 9_998
     labels = b",".join(b'"%d":""' % index for index in range(9_999))
     assert len(_read(b'{"labels":{%s}}' % labels).labels) == 9_999
 

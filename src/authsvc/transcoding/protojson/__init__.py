@@ -8,6 +8,7 @@ A codec keeps what it has compiled: make one and keep it.
 """
 
 from ._codec import Codec, EncodeError
+from ._parse import Limits
 from ._style import Style
 
-__all__ = ["Codec", "EncodeError", "Style"]
+__all__ = ["Codec", "EncodeError", "Limits", "Style"]

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from .._errors import BadRequest, Unreadable
 from ._decoder import Decoders, Fill
 from ._encoder import Encode, Encoders
-from ._parse import ABSENT, parse
+from ._parse import ABSENT, Limits, parse
 from ._style import Style
 
 M = TypeVar("M", bound=Message)
@@ -24,19 +24,28 @@ class EncodeError(ValueError):
 class Codec:
     """Writes and reads messages as ProtoJSON."""
 
-    def __init__(self, style: Style | None = None, *, unknown: Unknown = "reject", rest_ignored: bool = False) -> None:
+    def __init__(
+        self,
+        style: Style | None = None,
+        *,
+        unknown: Unknown = "reject",
+        rest_ignored: bool = False,
+        limits: Limits | None = None,
+    ) -> None:
         """Make a codec.
 
         Args:
             style: how messages are written.
             unknown: whether unknown fields and enum names are skipped or refused.
             rest_ignored: whether what follows the first JSON value of a body is skipped rather than refused.
+            limits: how much JSON a body may hold.
 
         """
         self.style = style or Style()
         self._encoders = Encoders(self.style)
         self._decoders = Decoders(lenient=unknown == "ignore")
         self._rest_ignored = rest_ignored
+        self._limits = limits or Limits()
 
     def encode(self, message: Message, *, pretty: bool = False) -> bytes:
         """Write a message in UTF-8, compact or indented by two spaces.
@@ -50,7 +59,7 @@ class Codec:
     def value(self, message: Message) -> Any:
         """Return the JSON value of a message: dicts, lists, strings, numbers; raises as `encode` does."""
         try:
-            return self._encoders.encode(cast("Descriptor", message.DESCRIPTOR))(message)
+            return self._encoders.encode(cast("Descriptor", type(message).DESCRIPTOR))(message)
         except (ValueError, RecursionError) as error:
             raise EncodeError(str(error)) from None
 
@@ -67,7 +76,7 @@ class Codec:
 
     def read(self, data: bytes, message: Message, fill: Fill) -> None:
         """Read a body into a message by one of this codec's decoders; raises as `decode` does."""
-        value = parse(data, rest_ignored=self._rest_ignored)
+        value = parse(data, self._limits, rest_ignored=self._rest_ignored)
         if value is not ABSENT:
             try:
                 fill(message, value)
@@ -86,9 +95,9 @@ class Codec:
         """Return the function that makes the JSON value of a message of this type; it raises as `encode` does."""
         return _checked(self._encoders.encode(descriptor))
 
-    def field_encoder(self, field: FieldDescriptor) -> Encode:
+    def field_encoder(self, descriptor: Descriptor, field: FieldDescriptor) -> Encode:
         """Return the function that makes the JSON value of one field of a message; it raises as `encode` does."""
-        return _checked(self._encoders.encode_field(field))
+        return _checked(self._encoders.encode_field(descriptor, field))
 
 
 def _checked(encode: Encode) -> Encode:

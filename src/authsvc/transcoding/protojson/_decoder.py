@@ -6,9 +6,11 @@ numbers, a field under both its names, loose base64, loose timestamps.
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from threading import RLock
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
 
 from .._errors import UnknownName, Unreadable
 from .._fields import NULL_VALUE, ONEOF_TAKEN, VALUE, WELL_KNOWN, map_entry, pool_of, reachable
@@ -25,30 +27,38 @@ class Decoders:
     def __init__(self, *, lenient: bool) -> None:
         """Take whether unknown fields and enum names are skipped or refused."""
         self._lenient = lenient
-        self._fills: dict[Descriptor, Fill] = {}
+        # What is in here is complete; it is filled under the lock, as types may be met at run time by any thread.
+        self._fills: Mapping[Descriptor, Fill] = {}
         self._objects: dict[Descriptor, _Object] = {}
+        self._lock = RLock()
 
     def fill(self, descriptor: Descriptor) -> Fill:
         """Return the function that reads a JSON value into a message of this type."""
-        if descriptor not in self._fills:
-            self._compile(descriptor)
-        return self._fills[descriptor]
+        found = self._fills.get(descriptor)
+        return found if found is not None else self._compile(descriptor)
 
     def field(self, descriptor: Descriptor, field: FieldDescriptor) -> Fill:
         """Return the function that reads a JSON value, `null` included, into one field of a message."""
         self.fill(descriptor)
         return self._objects[descriptor].field(field.json_name)
 
-    def _compile(self, root: Descriptor) -> None:
-        new = [each for each in reachable(root) if each not in self._fills]
-        objects = {each: _Object(self._extensions_of(each), lenient=self._lenient) for each in new}
-        for each, compiled in objects.items():
-            special = each.full_name in WELL_KNOWN
-            self._fills[each] = well_known_fill(each, self.fill, lenient=self._lenient) if special else compiled.fill
-        self._objects |= objects
-        for each, compiled in objects.items():
-            for field in each.fields:
-                compiled.add(field, _field(field, self._fills, lenient=self._lenient))
+    def _compile(self, root: Descriptor) -> Fill:
+        with self._lock:
+            new = [each for each in reachable(root) if each not in self._fills]
+            objects = {each: _Object(self._extensions_of(each), lenient=self._lenient) for each in new}
+            made = {each: self._whole(each, compiled) for each, compiled in objects.items()}
+            fills = {**self._fills, **made}
+            for each, compiled in objects.items():
+                for field in each.fields:
+                    compiled.add(field, _field(field, fills, lenient=self._lenient))
+            self._objects |= objects
+            self._fills = fills
+            return fills[root]
+
+    def _whole(self, descriptor: Descriptor, compiled: "_Object") -> Fill:
+        if descriptor.full_name in WELL_KNOWN:
+            return well_known_fill(descriptor, self.fill, lenient=self._lenient)
+        return compiled.fill
 
     def _extensions_of(self, descriptor: Descriptor) -> Callable[[str], Fill | None]:
         """The function that finds the decoder of an extension of this type by its JSON name, `[full.name]`."""
@@ -180,7 +190,7 @@ def _field(field: FieldDescriptor, fills: Mapping[Descriptor, Fill], *, lenient:
         return _map(field.name, entry, fills, lenient=lenient)
     if field.message_type is not None:
         fill = fills[field.message_type]
-        return _messages(field.name, fill) if field.is_repeated else _message(field.name, fill)
+        return _messages(field.name, fill) if field.is_repeated else _message(field.name, field.message_type, fill)
     read = reader(field)
     # Only enums have values that a lenient reader skips.
     skips = lenient and field.enum_type is not None
@@ -189,10 +199,12 @@ def _field(field: FieldDescriptor, fills: Mapping[Descriptor, Fill], *, lenient:
     return _skipping(_scalar(field.name, read)) if skips else _scalar(field.name, read)
 
 
-def _message(name: str, fill: Fill) -> Fill:
+def _message(name: str, kind: Descriptor, fill: Fill) -> Fill:
+    set_in_parent: Any = GetMessageClass(kind).SetInParent  # of the class: a field may have this name too
+
     def put(message: Any, value: object) -> None:
         content = getattr(message, name)
-        content.SetInParent()
+        set_in_parent(content)
         fill(content, value)
 
     return put

@@ -6,9 +6,11 @@ walking `ListFields`. What it makes is ready for orjson: dicts, lists, strings, 
 
 from collections.abc import Callable, Iterator
 from keyword import iskeyword
+from threading import RLock
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
 
 from .._fields import NULL_VALUE, WELL_KNOWN, map_entry, reachable
 from ._scalars_out import INTEGERS_AS_TEXT, bytes_text, double_value, enum_names, float_value, map_key_text
@@ -27,11 +29,13 @@ class Encoders:
     def __init__(self, style: Style) -> None:
         """Take the style."""
         self._style = style
+        # What is in here is complete; it is filled under the lock, as types may be met at run time by any thread.
         self._encoders: dict[Descriptor, Encode] = {}
+        self._extensions: dict[FieldDescriptor, Encode] = {}
+        self._lock = RLock()
         # The global names of the generated functions, which call each other.
         self._names: dict[Descriptor, str] = {}
         self._enums: dict[EnumDescriptor, str] = {}
-        self._extensions: dict[FieldDescriptor, Encode] = {}
         self._globals: dict[str, Any] = {
             "bytes_text": bytes_text,
             "double_value": double_value,
@@ -41,30 +45,33 @@ class Encoders:
 
     def encode(self, descriptor: Descriptor) -> Encode:
         """Return the function that makes the JSON value of a message of this type."""
-        if descriptor not in self._encoders:
-            self._compile(descriptor)
-        return self._encoders[descriptor]
+        found = self._encoders.get(descriptor)
+        return found if found is not None else self._compile(descriptor)
 
-    def encode_field(self, field: FieldDescriptor) -> Encode:
-        """Return the function that makes the JSON value of one field of a message.
+    def encode_field(self, owner: Descriptor, field: FieldDescriptor) -> Encode:
+        """Return the function that makes the JSON value of one field of a message of the type `owner`.
 
         Unset it is its default, `{}` for an ordinary message, and null for what else has presence.
         """
-        if field.message_type is not None:
-            self.encode(field.message_type)
         ordinary = field.message_type is not None and field.message_type.full_name not in WELL_KNOWN
         lines = ["def encode(m):"]
-        if field.has_presence and not ordinary:
-            lines += [f"{_INDENT}if not m.HasField({field.name!r}):", f"{_INDENT * 2}return None"]
-        made = self._collection(field) if field.is_repeated else self._value(field, "v")
-        return self._function("encode", [*lines, f"{_INDENT}v = {_get(field)}", f"{_INDENT}return {made}"])
+        with self._lock:
+            if field.message_type is not None:
+                self.encode(field.message_type)
+            if field.has_presence and not ordinary:
+                lines += [f"{_INDENT}if not {self._has(owner, field)}:", f"{_INDENT * 2}return None"]
+            made = self._collection(field) if field.is_repeated else self._value(field, "v")
+            return self._function("encode", [*lines, f"{_INDENT}v = {_get(field)}", f"{_INDENT}return {made}"])
 
-    def _compile(self, root: Descriptor) -> None:
-        new = [each for each in reachable(root) if each not in self._names]
-        for each in new:
-            self._names[each] = f"encode_{len(self._names)}"
-        for each in new:
-            self._encoders[each] = self._globals[self._names[each]] = self._encoder(each)
+    def _compile(self, root: Descriptor) -> Encode:
+        with self._lock:
+            new = [each for each in reachable(root) if each not in self._encoders]
+            for each in new:
+                self._names.setdefault(each, f"encode_{len(self._names)}")
+            made = {each: self._encoder(each) for each in new}
+            self._globals |= {self._names[each]: encode for each, encode in made.items()}
+            self._encoders |= made
+            return self._encoders[root]
 
     def _encoder(self, descriptor: Descriptor) -> Encode:
         if descriptor.full_name in WELL_KNOWN:
@@ -72,11 +79,11 @@ class Encoders:
         name = self._names[descriptor]
         lines = [f"def {name}(m):", f"{_INDENT}o = {{}}"]
         for field in sorted(descriptor.fields, key=lambda each: each.number):
-            lines += [_INDENT + line for line in self._field(field)]
+            lines += [_INDENT + line for line in self._field(descriptor, field)]
         if descriptor.is_extendable:
             self._globals["extension"] = self._extension
             lines += [
-                f"{_INDENT}for f, x in m.ListFields():",
+                f"{_INDENT}for f, x in {self._method(descriptor, 'ListFields')}(m):",
                 f"{_INDENT * 2}if f.is_extension:",
                 f"{_INDENT * 3}o[f'[{{f.full_name}}]'] = extension(f)(x)",
             ]
@@ -85,11 +92,22 @@ class Encoders:
     def _extension(self, field: FieldDescriptor) -> Encode:
         """The function that makes the JSON value of what an extension field holds."""
         if field not in self._extensions:
-            if field.message_type is not None:
-                self.encode(field.message_type)
-            made = self._collection(field) if field.is_repeated else self._value(field, "v")
-            self._extensions[field] = self._function("encode", ["def encode(v):", f"{_INDENT}return {made}"])
+            with self._lock:
+                if field.message_type is not None:
+                    self.encode(field.message_type)
+                made = self._collection(field) if field.is_repeated else self._value(field, "v")
+                self._extensions[field] = self._function("encode", ["def encode(v):", f"{_INDENT}return {made}"])
         return self._extensions[field]
+
+    def _has(self, owner: Descriptor, field: FieldDescriptor) -> str:
+        """The expression for whether the message `m` has a field."""
+        return f"{self._method(owner, 'HasField')}(m, {field.name!r})"
+
+    def _method(self, owner: Descriptor, name: str) -> str:
+        """The global name of a method of the message class, which a field of the same name cannot hide."""
+        unique = f"{name}_{self._names[owner]}"
+        self._globals[unique] = getattr(GetMessageClass(owner), name)
+        return unique
 
     def _function(self, name: str, lines: list[str]) -> Encode:
         # Nothing of a descriptor gets into the source but names that are identifiers, and quoted strings.
@@ -98,15 +116,15 @@ class Encoders:
         exec(source, self._globals, made)  # noqa: S102
         return made[name]
 
-    def _field(self, field: FieldDescriptor) -> Iterator[str]:
-        """The lines that put one field of the message `m` into the object `o`."""
+    def _field(self, owner: Descriptor, field: FieldDescriptor) -> Iterator[str]:
+        """The lines that put one field of the message `m`, of the type `owner`, into the object `o`."""
         key = repr(field.name if self._style.proto_names else field.json_name)
         if field.is_repeated:
             yield f"v = {_get(field)}"
             yield "if v:" if not self._style.defaults else "if True:"
             yield f"{_INDENT}o[{key}] = {self._collection(field)}"
         elif field.has_presence:
-            yield f"if m.HasField({field.name!r}):"
+            yield f"if {self._has(owner, field)}:"
             yield f"{_INDENT}v = {_get(field)}"
             yield f"{_INDENT}o[{key}] = {self._value(field, 'v')}"
             if self._style.nullable(field):
