@@ -16,7 +16,8 @@ class Library:
             yield book
 
     async def PutBook(self, request, context):  # put: "/v1/{name=books/*}", body: "*"
-        return BOOKS.setdefault(request.name, request)
+        BOOKS[request.name] = request
+        return request
 
 
 app = Application(DESCRIPTOR.services_by_name["Library"], Library())

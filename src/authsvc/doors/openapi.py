@@ -46,12 +46,10 @@ def describe(
     `comments` are the doc comments by full name; `needs_caller` tells which methods want a token.
     """
     return document(
-        transcoder.endpoints,
+        transcoder,
         title=_TITLE,
         version=__version__,
         description=_DESCRIPTION,
-        prefix=transcoder.prefix,
-        style=transcoder.dialect.style,
         comments=comments,
         security=Security(schemes=_SCHEMES, requirements=_REQUIREMENTS, needed=needs_caller),
         shared_parameters=SYSTEM_PARAMETERS,

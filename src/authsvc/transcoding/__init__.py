@@ -9,13 +9,14 @@ A stand-alone library. Its core does no I/O: descriptors and bytes go in, messag
 Further façades: `asgi` (an application around handlers), `protojson` (the codec alone), `openapi`.
 """
 
+from ._accept import accepts_gzip
 from ._answer import Answer
 from ._call import Call
 from ._dialect import Dialect
 from ._errors import BadRequest, MethodNotAllowed, NoRoute, RouteError
 from ._metadata import HeaderRules, seconds_of
 from ._rules import HttpRule, http_rules
-from ._status import aip193_error, status_error
+from ._status import ErrorFormat, aip193_error, status_error
 from ._transcoder import Endpoint, Transcoder
 
 __all__ = [
@@ -24,12 +25,14 @@ __all__ = [
     "Call",
     "Dialect",
     "Endpoint",
+    "ErrorFormat",
     "HeaderRules",
     "HttpRule",
     "MethodNotAllowed",
     "NoRoute",
     "RouteError",
     "Transcoder",
+    "accepts_gzip",
     "aip193_error",
     "http_rules",
     "seconds_of",

@@ -1,8 +1,11 @@
 """How a call ended, as HTTP: the table of status codes, and the bodies of errors."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.descriptor import Descriptor
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
@@ -32,27 +35,68 @@ HTTP_STATUS = {
 
 # Takes a status, the JSON of its details, and the HTTP status that it has by the table; returns the HTTP status
 # and the JSON value of the body.
-ErrorFormat = Callable[[Status, list[Any], int], tuple[int, Any]]
+WriteError = Callable[[Status, list[Any], int], tuple[int, Any]]
+# Takes what gives the JSON Schema of a message; returns that of the body.
+DescribeError = Callable[[Callable[[Descriptor], dict[str, Any]]], dict[str, Any]]
 
 
-def status_error(status: Status, details: list[Any], http_status: int) -> tuple[int, Any]:
-    """Write an error as google.rpc.Status, as grpc-gateway does; what is empty is left out."""
+@dataclass(frozen=True, slots=True)
+class ErrorFormat:
+    """How errors are written, and what they look like; itself a function that writes.
+
+    Attributes:
+        write: takes a status, the JSON of its details, and the HTTP status that it has by the table of google.rpc.Code;
+            returns the HTTP status and the JSON value of the body.
+        schema: takes what gives the JSON Schema of a message, whose descriptor it is asked with; returns the JSON
+            Schema (2020-12) of the body. Without it the body is any JSON.
+
+    """
+
+    write: WriteError
+    schema: DescribeError = lambda _: {}
+
+    def __call__(self, status: Status, details: list[Any], http_status: int) -> tuple[int, Any]:
+        """Write."""
+        return self.write(status, details, http_status)
+
+
+def _status_value(status: Status, details: list[Any], http_status: int) -> tuple[int, Any]:
     body: dict[str, Any] = {"code": status.code, "message": status.message, "details": details}
     return http_status, {name: value for name, value in body.items() if value}
 
 
-def aip193_error(status: Status, details: list[Any], http_status: int) -> tuple[int, Any]:
-    """Write an error as `{"error": {…}}`, as Google's own APIs do and their clients expect (AIP-193)."""
+def _aip193_value(status: Status, details: list[Any], http_status: int) -> tuple[int, Any]:
     name = Code.Name(status.code) if status.code in Code.values() else "UNKNOWN"
     body: dict[str, Any] = {"code": http_status, "message": status.message, "status": name}
     return http_status, {"error": body | ({"details": details} if details else {})}
 
 
+def _aip193_schema(schema_of: Callable[[Descriptor], dict[str, Any]]) -> dict[str, Any]:
+    properties = {
+        "code": {"type": "integer", "format": "int32", "description": "The HTTP status code."},
+        "message": {"type": "string", "description": "What went wrong, for developers."},
+        "status": {"type": "string", "enum": Code.keys(), "description": "The google.rpc.Code."},
+        "details": {
+            "type": "array",
+            "items": schema_of(AnyMessage.DESCRIPTOR),
+            "description": "What went wrong, for programs.",
+        },
+    }
+    error = {"type": "object", "properties": properties, "required": ["code", "message", "status"]}
+    return {"type": "object", "properties": {"error": error}, "required": ["error"]}
+
+
+# A google.rpc.Status, as grpc-gateway has it; what is empty is left out.
+status_error = ErrorFormat(_status_value, lambda schema_of: schema_of(Status.DESCRIPTOR))
+# `{"error": {…}}`, as Google's own APIs have it and their clients expect (AIP-193).
+aip193_error = ErrorFormat(_aip193_value, _aip193_schema)
+
+
 class ErrorWriter:
     """Writes errors in the format of one face."""
 
-    def __init__(self, codec: Codec, write: ErrorFormat) -> None:
-        """Take the codec for details, and the format."""
+    def __init__(self, codec: Codec, write: WriteError) -> None:
+        """Take the codec for details, and the format, which may be a plain function."""
         self._codec = codec
         self._format = write
 

@@ -68,7 +68,12 @@ class Transcoder:
             raise RouteError("the prefix must start with a slash and not end with one")
         self.prefix = prefix
         self.dialect = dialect or Dialect()
-        usual = Codec(self.dialect.style, unknown=self.dialect.unknown, rest_ignored=self.dialect.lenient_bodies)
+        usual = Codec(
+            self.dialect.style,
+            unknown=self.dialect.unknown,
+            rest_ignored=self.dialect.lenient_bodies,
+            limits=self.dialect.limits,
+        )
         self._codecs = Codecs(usual)
         self._errors = ErrorWriter(usual, self.dialect.errors)
         self.endpoints = tuple(_endpoint(method, rule) for method in methods for rule in http_rules(method))

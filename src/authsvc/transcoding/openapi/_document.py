@@ -5,10 +5,10 @@ from itertools import count
 
 from google.protobuf.descriptor import ServiceDescriptor
 
-from ..protojson import Style
-from ._errors import STATUS, STATUS_COMMENTS, ErrorForm, error_schema
-from ._kinds import Endpoint, Json, Security
-from ._operations import JSON, Operations
+from .. import Endpoint, ErrorFormat, Transcoder
+from .._answer import JSON
+from ._kinds import Json, Security
+from ._operations import Operations
 from ._parameters import dotted_name
 from ._paths import holes, path_text
 from ._schemas import Schemas
@@ -17,50 +17,53 @@ VERSION = "3.1.1"
 # HTTP methods that a path item has a place for; any other goes to `OTHERS`.
 _PLACES = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"})
 OTHERS = "x-other-operations"
+# What google/rpc/status.proto says about itself does not come with its descriptor.
+_STATUS_COMMENTS = {
+    "google.rpc.Status": "Why a call failed.",
+    "google.rpc.Status.code": "The status code of gRPC, a google.rpc.Code.",
+    "google.rpc.Status.message": "What went wrong, for developers.",
+    "google.rpc.Status.details": "What went wrong, for programs.",
+}
 
 
 def document(
-    endpoints: Iterable[Endpoint],
+    transcoder: Transcoder,
     *,
     title: str,
     version: str,
     description: str = "",
-    prefix: str = "",
-    style: Style | None = None,
     comments: Mapping[str, str] | None = None,
-    errors: ErrorForm = STATUS,
     security: Security | None = None,
     shared_parameters: Mapping[str, Json] | None = None,
 ) -> Json:
-    """Describe endpoints as an OpenAPI 3.1 document.
+    """Describe what a transcoder serves as an OpenAPI 3.1 document.
 
     An operation for which a path item has no place stands in its `x-other-operations`, with its method and template:
     one of an HTTP method that OpenAPI does not know (`*` among them), and one whose template differs from another's
     only in what OpenAPI cannot tell apart.
 
     Args:
-        endpoints: the routes, in the order in which they are to be shown.
+        transcoder: has the routes, in the order in which they are shown, and the dialect, which tells how messages
+            and errors are written.
         title: of the API.
         version: of the API.
         description: of the API, in CommonMark.
-        prefix: what stands before every path template.
-        style: how messages are written.
         comments: doc comments by full name, as `comments` reads them.
-        errors: the form of error bodies: `google.rpc.Status`, that of AIP-193, or a schema.
         security: how callers prove who they are, and for which methods.
         shared_parameters: parameters of every operation, by the name of their component.
 
     """
     security, shared = security or Security(), shared_parameters or {}
-    schemas = Schemas(style or Style(), {**STATUS_COMMENTS, **(comments or {})})
-    error = {JSON: {"schema": error_schema(errors, schemas)}}
-    paths = _Paths(schemas, Operations(schemas, security, shared), prefix)
-    listed = list(endpoints)
-    for endpoint, operation_id in zip(listed, _operation_ids(listed), strict=True):
+    dialect, endpoints = transcoder.dialect, transcoder.endpoints
+    schemas = Schemas(dialect.style, {**_STATUS_COMMENTS, **(comments or {})})
+    # A plain function does not tell what it writes.
+    error = dialect.errors.schema(schemas.message) if isinstance(dialect.errors, ErrorFormat) else {}
+    paths = _Paths(schemas, Operations(schemas, security, shared), transcoder.prefix)
+    for endpoint, operation_id in zip(endpoints, _operation_ids(endpoints), strict=True):
         paths.add(endpoint, operation_id)
     components = {
         "schemas": schemas.components(),
-        "responses": _responses(error, guarded=any(security.needed(endpoint.method) for endpoint in listed)),
+        "responses": _responses(error, guarded=any(security.needed(endpoint.method) for endpoint in endpoints)),
         "parameters": dict(shared),
         "securitySchemes": dict(security.schemes),
     }
@@ -68,7 +71,7 @@ def document(
     return {
         "openapi": VERSION,
         "info": {key: text for key, text in info.items() if text or key != "description"},
-        "tags": list(_tags(listed, schemas.comments)),
+        "tags": list(_tags(endpoints, schemas.comments)),
         "paths": paths.items,
         "components": {kind: found for kind, found in components.items() if found},
     }
@@ -129,12 +132,13 @@ def _tags(endpoints: Iterable[Endpoint], comments: Mapping[str, str]) -> Iterato
 
 
 def _responses(error: Json, *, guarded: bool) -> Json:
-    responses: Json = {"Error": {"description": "The call failed.", "content": error}}
+    content = {JSON: {"schema": error}}
+    responses: Json = {"Error": {"description": "The call failed.", "content": content}}
     if guarded:
         challenge = {"description": "How to prove who calls (RFC 9110, section 11.6.1).", "schema": {"type": "string"}}
         responses["Unauthenticated"] = {
             "description": "Nobody is known to be calling: what proves it is missing, or not accepted.",
             "headers": {"WWW-Authenticate": challenge},
-            "content": error,
+            "content": content,
         }
     return responses

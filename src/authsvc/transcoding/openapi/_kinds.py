@@ -2,31 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
 
-from .. import HttpRule
-from .._template import Template
-
 # A JSON object. Any, because what is below a key depends on the key.
 Json = dict[str, Any]
-
-
-class Endpoint(Protocol):
-    """One binding of an RPC: what a route table consists of."""
-
-    @property
-    def method(self) -> MethodDescriptor:
-        """The RPC."""
-
-    @property
-    def rule(self) -> HttpRule:
-        """The binding as written."""
-
-    @property
-    def template(self) -> Template:
-        """Its path, parsed."""
 
 
 def _nobody(method: MethodDescriptor) -> bool:

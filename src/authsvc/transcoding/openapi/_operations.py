@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 
+from .. import Endpoint
+from .._answer import JSON
+from .._binding import WHOLE
 from .._fields import HTTP_BODY, spellings
-from ._kinds import Endpoint, Json, Security
-from ._parameters import WHOLE, path_parameter, query_parameters
+from .._framing import ARRAY, STREAM_TYPES
+from ._kinds import Json, Security
+from ._parameters import path_parameter, query_parameters
 from ._paths import Hole
 from ._schemas import Schemas
-
-JSON = "application/json"
-NDJSON = "application/x-ndjson"
-EVENTS = "text/event-stream"
 
 _STREAM = "Sent as it comes. The status is that of the first message; an error after it is the last thing sent."
 _SENTENCE = re.compile(r"(.*?)\.(?=\s+[A-Z]|\s*$)", re.DOTALL)
@@ -71,11 +71,7 @@ class Operations:
         in_path = {variable.field_path[0] for variable in endpoint.template.variables if len(variable.field_path) == 1}
         if in_path:
             return {JSON: {"schema": self._schemas.properties(request, without=in_path)}}
-        content = self._content(request)
-        if endpoint.method.client_streaming and JSON in content:
-            schema = content[JSON]["schema"]
-            return {JSON: {"schema": {"type": "array", "items": schema}}, NDJSON: {"schema": schema}}
-        return content
+        return self._content(request)
 
     def _content(self, holder: Descriptor | FieldDescriptor) -> Json:
         if _is_raw(holder):
@@ -104,11 +100,8 @@ class Operations:
         if not endpoint.method.server_streaming or JSON not in content:
             return content
         item = content[JSON]["schema"]
-        return {
-            JSON: {"schema": {"type": "array", "items": item}},
-            NDJSON: {"schema": item},
-            EVENTS: {"schema": item},
-        }
+        array = {"type": "array", "items": item}
+        return {kind: {"schema": array if kind == ARRAY else item} for kind in STREAM_TYPES}
 
 
 def _is_raw(holder: Descriptor | FieldDescriptor) -> bool:

@@ -6,14 +6,14 @@ from itertools import islice
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
+from .. import Endpoint
+from .._binding import WHOLE
 from .._fields import NULL_VALUE, STRINGS, WELL_KNOWN, WRAPPERS
 from .._query import MAX_PARAMETERS
 from .._template import Variable
-from ._kinds import Endpoint, Json
+from ._kinds import Json
 from ._paths import Hole, part_text
 from ._schemas import Schemas, about, behaviour
-
-WHOLE = "*"
 
 # The parameters that Google's APIs take with every call, by the names of their components.
 SYSTEM_PARAMETERS: Mapping[str, Json] = {
@@ -21,6 +21,12 @@ SYSTEM_PARAMETERS: Mapping[str, Json] = {
         "name": "fields",
         "in": "query",
         "description": "The fields of the answer that are wanted, as a field mask; all of them if it is not given.",
+        "schema": {"type": "string"},
+    },
+    "fieldMask": {
+        "name": "X-Goog-FieldMask",
+        "in": "header",
+        "description": "The fields of the answer that are wanted, as a field mask; for requests without `fields`.",
         "schema": {"type": "string"},
     },
     "prettyPrint": {

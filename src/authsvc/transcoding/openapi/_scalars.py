@@ -8,8 +8,6 @@ from .._fields import WRAPPERS
 from ..protojson import Style
 from ._kinds import Json
 
-ANY = "google.protobuf.Any"
-
 _WHOLE = "^-?[0-9]+$"
 _NATURAL = "^[0-9]+$"
 _DURATION = r"^-?[0-9]{1,12}(\.[0-9]{1,9})?s$"

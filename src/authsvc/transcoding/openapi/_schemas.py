@@ -7,10 +7,10 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FieldOptions
 
-from .._fields import NULL_VALUE, VALUE, WRAPPERS, map_entry
+from .._fields import ANY_TYPE, NULL_VALUE, VALUE, WRAPPERS, map_entry
 from ..protojson import Style
 from ._kinds import Json
-from ._scalars import ANY, any_message, map_keys, scalar, well_known
+from ._scalars import any_message, map_keys, scalar, well_known
 
 
 class Schemas:
@@ -78,7 +78,7 @@ class Schemas:
     def _component(self, descriptor: Descriptor | EnumDescriptor) -> Json:
         if isinstance(descriptor, EnumDescriptor):
             return self._enum(descriptor)
-        return any_message() if descriptor.full_name == ANY else self.properties(descriptor)
+        return any_message() if descriptor.full_name == ANY_TYPE else self.properties(descriptor)
 
     def _property(self, field: FieldDescriptor) -> Json:
         schema = self.field(field)
@@ -94,13 +94,9 @@ class Schemas:
         return wrapped or (field.has_presence and self.style.nullable(field))
 
     def _enum(self, enum: EnumDescriptor) -> Json:
-        if self.style.enum_numbers:
-            first = {value.number: value.name for value in reversed(enum.values)}
-            numbers = sorted(first)
-            names = [first[number] for number in numbers]
-            schema: Json = {"type": "integer", "format": "int32", "enum": numbers, "x-enum-varnames": names}
-        else:
-            schema = {"type": "string", "enum": [value.name for value in enum.values]}
+        # `$alt` asks for the other form than that of the style; an open enum may hold numbers without a name.
+        forms = [_names(enum), _numbers(enum) if enum.is_closed else {"type": "integer", "format": "int32"}]
+        schema: Json = {"anyOf": forms[::-1] if self.style.enum_numbers else forms}
         if text := _paragraphs(self.comments.get(enum.full_name, ""), self._values(enum)):
             schema["description"] = text
         if _deprecated(enum):
@@ -118,6 +114,17 @@ class Schemas:
             if said or self.style.enum_numbers:
                 lines.append(": ".join([f"- {shown}", *([" ".join(said)] if said else [])]))
         return "\n".join(lines)
+
+
+def _names(enum: EnumDescriptor) -> Json:
+    return {"type": "string", "enum": [value.name for value in enum.values]}
+
+
+def _numbers(enum: EnumDescriptor) -> Json:
+    first = {value.number: value.name for value in reversed(enum.values)}
+    numbers = sorted(first)
+    names = [first[number] for number in numbers]
+    return {"type": "integer", "format": "int32", "enum": numbers, "x-enum-varnames": names}
 
 
 def about(field: FieldDescriptor, comments: Mapping[str, str]) -> Json:

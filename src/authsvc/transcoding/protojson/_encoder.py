@@ -66,17 +66,15 @@ class Encoders:
     def _compile(self, root: Descriptor) -> Encode:
         with self._lock:
             new = [each for each in reachable(root) if each not in self._encoders]
-            for each in new:
-                self._names.setdefault(each, f"encode_{len(self._names)}")
             made = {each: self._encoder(each) for each in new}
-            self._globals |= {self._names[each]: encode for each, encode in made.items()}
+            self._globals |= {self._name(each): encode for each, encode in made.items()}
             self._encoders |= made
             return self._encoders[root]
 
     def _encoder(self, descriptor: Descriptor) -> Encode:
         if descriptor.full_name in WELL_KNOWN:
             return well_known_encoder(descriptor, self.encode, self._style)
-        name = self._names[descriptor]
+        name = self._name(descriptor)
         lines = [f"def {name}(m):", f"{_INDENT}o = {{}}"]
         for field in sorted(descriptor.fields, key=lambda each: each.number):
             lines += [_INDENT + line for line in self._field(descriptor, field)]
@@ -99,13 +97,17 @@ class Encoders:
                 self._extensions[field] = self._function("encode", ["def encode(v):", f"{_INDENT}return {made}"])
         return self._extensions[field]
 
+    def _name(self, descriptor: Descriptor) -> str:
+        """The global name of the function that encodes messages of a type."""
+        return self._names.setdefault(descriptor, f"encode_{len(self._names)}")
+
     def _has(self, owner: Descriptor, field: FieldDescriptor) -> str:
         """The expression for whether the message `m` has a field."""
         return f"{self._method(owner, 'HasField')}(m, {field.name!r})"
 
     def _method(self, owner: Descriptor, name: str) -> str:
         """The global name of a method of the message class, which a field of the same name cannot hide."""
-        unique = f"{name}_{self._names[owner]}"
+        unique = f"{name}_{self._name(owner)}"
         self._globals[unique] = getattr(GetMessageClass(owner), name)
         return unique
 
@@ -154,7 +156,7 @@ class Encoders:
     def _value(self, field: FieldDescriptor, expression: str) -> str:
         """The expression for one value of a field."""
         if field.message_type is not None:
-            return f"{self._names[field.message_type]}({expression})"
+            return f"{self._name(field.message_type)}({expression})"
         if field.enum_type is not None:
             return self._enum(field.enum_type, expression)
         if field.cpp_type in INTEGERS_AS_TEXT:
