@@ -27,10 +27,10 @@ def _library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("library")
     (folder / "library.py").write_text((LIBRARY / "library.py").read_text())
     (folder / "library.proto").write_text((LIBRARY / "library.proto").read_text())
-    command = re.search(r"^\$ (python -m grpc_tools.protoc .*)$", README, re.MULTILINE)
-    assert command
-    variables = {**environment(), "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(["sh", "-c", command[1]], cwd=folder, env=variables, check=True, timeout=60)
+    compiler = re.search(r"^\$ (python -m grpc_tools.protoc .*)$", README, re.MULTILINE)
+    assert compiler
+    variables = environment({"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"})
+    subprocess.run(["sh", "-c", compiler[1]], cwd=folder, env=variables, check=True, timeout=60)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [sys.executable, "-m", "uvicorn", "library:app", "--fd", str(listener.fileno()), "--no-access-log"]
         process = subprocess.Popen(

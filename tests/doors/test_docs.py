@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import replace
 from typing import Any
@@ -51,10 +52,62 @@ async def test_the_policy_lets_in_nothing_from_elsewhere(path: str) -> None:
     assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
 
 
-async def test_head_is_get_without_the_content() -> None:
+GZIP = [("accept-encoding", "gzip, deflate, br")]
+
+
+@pytest.mark.parametrize("headers", [[], GZIP], ids=["plain", "gzip"])
+async def test_head_is_get_without_the_content(headers: Any) -> None:
     """Status and headers are those of GET."""
-    got, head = await ask("/docs"), await ask("/docs", "HEAD")
+    got, head = await ask("/docs", headers=headers), await ask("/docs", "HEAD", headers)
     assert (head.status, head.headers, head.body) == (got.status, got.headers, b"")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_files_are_compressed_for_those_who_ask(path: str) -> None:
+    """The same content, smaller, under a tag of its own; caches are told what it depends on."""
+    plain, small = await ask(path), await ask(path, headers=GZIP)
+    assert (plain.header("content-encoding"), small.header("content-encoding")) == (None, "gzip")
+    assert gzip.decompress(small.body) == plain.body
+    assert int(small.header("content-length") or 0) == len(small.body) < len(plain.body)
+    assert plain.header("vary") == small.header("vary") == "accept-encoding"
+    assert small.header("etag") != plain.header("etag")
+    assert small.header("content-type") == plain.header("content-type")
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "*;q=0", "gzip;q=0.5, identity"])
+async def test_nothing_is_compressed_for_others(accepted: str) -> None:
+    """Who does not like gzip gets the files as they are."""
+    reply = await ask("/openapi.json", headers=[("accept-encoding", accepted)])
+    assert reply.header("content-encoding") is None
+    assert orjson.loads(reply.body)["info"]["title"] == "authsvc"
+
+
+async def test_what_is_known_compressed_is_not_sent_again() -> None:
+    """Each form has its own tag: that of one is no reason to keep back the other."""
+    docs = Docs({})
+    plain, small = await asgi(docs, "/docs", method="GET"), await asgi(docs, "/docs", GZIP, method="GET")
+    for first, headers, status in [(small, GZIP, 304), (small, [], 200), (plain, GZIP, 200), (plain, [], 304)]:
+        again = [*headers, ("if-none-match", first.header("etag") or "")]
+        reply = await asgi(docs, "/docs", again, method="GET")
+        assert (reply.status, reply.header("vary")) == (status, "accept-encoding")
+        assert reply.header("content-encoding") == (("gzip" if headers else None) if status == 200 else None)
+
+
+async def test_a_file_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at the start, which it would make slower, but when it is first asked for; then it is kept."""
+    done: list[int] = []
+    compress = gzip.compress
+
+    def count(data: bytes, *options: Any, **more: Any) -> bytes:
+        done.append(len(data))
+        return compress(data, *options, **more)
+
+    monkeypatch.setattr(gzip, "compress", count)
+    docs = Docs({})
+    await asgi(docs, "/docs", method="GET")
+    assert done == []
+    bodies = [(await asgi(docs, "/docs", GZIP, method="GET")).body for _ in range(2)]
+    assert (len(done), bodies[0]) == (1, bodies[1])
 
 
 @pytest.mark.parametrize("tags", ["{}", "W/{}", '"other", {}', "*"])
@@ -154,6 +207,21 @@ def test_the_service_says_how_to_sign_in() -> None:
     flow = schemes["oauth2"]["flows"]["authorizationCode"]
     assert (flow["authorizationUrl"], flow["tokenUrl"]) == ("/oauth/v2/authorize", "/oauth/v2/token")
     assert list(flow["scopes"]) == ["openid"]
+
+
+def test_tokens_of_today_come_first() -> None:
+    """People who may choose are led to what works; what comes later says so."""
+    document = api_document()
+    assert list(document["components"]["securitySchemes"]) == ["bearer", "oauth2"]
+    assert "Not served yet." in document["components"]["securitySchemes"]["oauth2"]["description"]
+    requirements = document["paths"]["/auth/v1/users/me"]["get"]["security"]
+    assert requirements == [{"bearer": []}, {"oauth2": ["openid"]}]
+
+
+def test_the_limit_of_a_page_is_described() -> None:
+    """The numbers that the type allows are more than those that are accepted; the comment says which."""
+    query = api_document()["components"]["schemas"]["zitadel.v1.ListQuery"]["properties"]
+    assert "1 to 1000; 0 means 1000" in query["limit"]["description"]
 
 
 def test_the_contract_s_comments_are_in_the_document() -> None:

@@ -29,6 +29,18 @@ def test_the_page_shows_every_operation(visit: Any) -> None:
     assert {tuple(operation) for operation in visit["operations"]} == expected
 
 
+def test_the_page_offers_first_what_works(visit: Any) -> None:
+    """Authorize shows the field for a token above the flow whose endpoints come later."""
+    assert [name.split()[0] for name in visit["schemes"]] == ["bearer", "oauth2"]
+
+
+def test_the_page_shows_enums_by_name(visit: Any) -> None:
+    """Although they may be numbers, examples have what is usually sent."""
+    user = orjson.loads(visit["example"])["user"]
+    assert user["state"] == "USER_STATE_UNSPECIFIED"
+    assert user["machine"]["accessTokenType"] == "ACCESS_TOKEN_TYPE_BEARER"
+
+
 def test_a_pasted_token_is_enough_to_try_a_call(visit: Any, server: Server, gigi: str) -> None:
     """After Authorize, GetMyUser answers 200 with what any client gets."""
     assert visit["status"].split()[0] == "200"

@@ -28,11 +28,17 @@ class Reply:
 
 
 class Request:
-    """A request that is being served; the body arrives when it is given. What is None is left out of the scope."""
+    """A request that is being served; the body arrives when it is given. What is None is left out of the scope.
 
-    def __init__(self, app: Any, http_method: str, target: str, headers: Pairs = (), **scope: Any) -> None:
+    After so many events as it `reads`, the client lets the server wait.
+    """
+
+    def __init__(
+        self, app: Any, http_method: str, target: str, headers: Pairs = (), *, reads: int | None = None, **scope: Any
+    ) -> None:
         path, _, query = target.partition("?")
         self.events: list[Event] = []
+        self._reads = reads
         self._incoming: asyncio.Queue[Event] = asyncio.Queue()
         self._news = asyncio.Event()
         usual = {
@@ -43,10 +49,12 @@ class Request:
             "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
         }
-        given = {name: value for name, value in (usual | scope).items() if value is not None}
-        self.task = asyncio.ensure_future(app(given, self._incoming.get, self._send))
+        self.scope = {name: value for name, value in (usual | scope).items() if value is not None}
+        self.task = asyncio.ensure_future(app(self.scope, self._incoming.get, self._send))
 
     async def _send(self, event: Event) -> None:
+        if self._reads is not None and len(self.events) >= self._reads:
+            await asyncio.Event().wait()
         self.events.append(event)
         self._news.set()
         await asyncio.sleep(0)
@@ -86,7 +94,8 @@ class Request:
     @property
     def complete(self) -> bool:
         """Whether the response has been ended, and not broken off."""
-        return bool(self.events) and not self.events[-1].get("more_body", True)
+        last = self.events[-1] if self.events else {"type": ""}
+        return last["type"] == "http.response.body" and not last.get("more_body", False)
 
 
 async def ask(

@@ -22,7 +22,7 @@ from authsvc.transcoding import BadRequest, Call, Dialect, MethodNotAllowed, NoR
 from authsvc.transcoding.protojson import Codec, Style
 from authsvc.transcoding.protojson._codec import EncodeError
 
-_ERROR_BYTES = 200
+ERROR_BYTES = 200
 _SMALL = 4096
 _FAILURE = Status(code=Code.ABORTED, message="the handler failed")
 _INDEX = re.compile(r"\[\d+\]")
@@ -32,6 +32,7 @@ _BODIES = (
 )
 _RESPONSES = ("colour", "when", "labels", "children", "value")
 _HTTP_BODY = ".google.api.HttpBody"
+_FILE = ".shop.File"
 
 
 class Violation(Exception):
@@ -59,16 +60,26 @@ class Face:
     codec: Codec
     whole: frozenset[str]
 
+    def check(self, request: Request) -> Verdict:
+        """Serve a request with an echo.
+
+        Raises:
+            Violation: something came out that must not.
+
+        """
+        return _check(self, request)
+
 
 def face(name: str, dialect: Dialect) -> Face:
     """Compile the rules in a dialect."""
-    transcoder = Transcoder(_methods(), dialect=dialect)
+    transcoder = Transcoder(rules(), dialect=dialect)
     whole = frozenset(each.template.text for each in transcoder.endpoints if not each.rule.response_body)
     codec = Codec(dialect.style, unknown=dialect.unknown, rest_ignored=dialect.lenient_bodies)
     return Face(name, transcoder, codec, whole)
 
 
-def _methods() -> Iterator[MethodDescriptor]:
+def rules() -> Iterator[MethodDescriptor]:
+    """Make methods with rules of all kinds."""
     more = [
         rule("DELETE", "/items/{id}"),
         rule("GET", "/{name=shelves/*/books/*}"),
@@ -94,6 +105,20 @@ def _methods() -> Iterator[MethodDescriptor]:
     yield from methods({"Both": both}, input_type=_HTTP_BODY, output_type=_HTTP_BODY)
     stream = rule("POST", "/raw/stream", body="*")
     yield from methods({"Stream": stream}, input_type=_HTTP_BODY, output_type=_HTTP_BODY, server_streaming=True)
+    upload = rule(
+        "POST",
+        "/upload",
+        body="*",
+        additional_bindings=[
+            rule("POST", "/upload/content/{name}", body="content"),
+            rule("POST", "/upload/pages", body="pages"),
+            rule("POST", "/upload/both", body="content", response_body="content"),
+            rule("POST", "/upload/all", body="*", response_body="pages"),
+            rule("GET", "/upload"),
+            rule("GET", "/upload/{name}", response_body="content"),
+        ],
+    )
+    yield from methods({"Upload": upload}, input_type=_FILE, output_type=_FILE)
 
 
 STRICT = face("strict", Dialect())
@@ -107,35 +132,29 @@ LENIENT = face(
         reserved_expansion=True,
     ),
 )
-FACES = {each.name: each for each in (STRICT, LENIENT)}
+CORES = {each.name: each for each in (STRICT, LENIENT)}
 
 
-def check(face: Face, request: Request) -> Verdict:
-    """Serve a request with an echo.
-
-    Raises:
-        Violation: something came out that must not.
-
-    """
+def _check(face: Face, request: Request) -> Verdict:
     start = thread_time()
     try:
         call = face.transcoder.match(request.method, request.path, request.query, request.headers)
     except (NoRoute, MethodNotAllowed) as error:
         spent = thread_time() - start
         refused = face.transcoder.refusal(error, request.method)
-        _sound(refused.headers, refused.body, head=request.method == "HEAD")
+        sound(refused.headers, refused.body, head=request.method == "HEAD")
         return Verdict((face.name, type(error).__name__, str(refused.status)), spent)
     try:
         message = call.message(request.body)
     except BadRequest as error:
         spent = thread_time() - start
         return Verdict((face.name, call.template, *_refused(call, error)), spent)
-    response = _response(call, message)
+    response = response_to(call.method, message)
     try:
         data = call.encode(response)
     except EncodeError as error:
         spent = thread_time() - start
-        _excused(face, request, response)
+        _excused(call, request, response)
         return Verdict((face.name, call.template, "no JSON", str(error)), spent)
     if call.method.server_streaming:
         kind = _stream(call, data)
@@ -144,15 +163,16 @@ def check(face: Face, request: Request) -> Verdict:
     spent = thread_time() - start
     if answer.status != 200:
         raise Violation("an answer that is not 200", str(answer.status))
-    _sound(answer.headers, answer.body, head=call.head)
+    sound(answer.headers, answer.body, head=call.head, ours=not call.raw)
     plain = not request.query and not any(name == b"x-goog-fieldmask" for name, _ in request.headers)
     if plain and call.template in face.whole and call.method.output_type.name == "Item" and len(data) < _SMALL:
         _same(face, response, data)
     return Verdict((face.name, call.template, "OK"), spent)
 
 
-def _response(call: Call, message: Any) -> Any:
-    output = call.method.output_type
+def response_to(method: MethodDescriptor, message: Any) -> Any:
+    """Return the message itself if it can be an answer, else one that holds it."""
+    output = method.output_type
     if output.full_name == message.DESCRIPTOR.full_name:
         return message
     if output.name == "Item":
@@ -160,9 +180,15 @@ def _response(call: Call, message: Any) -> Any:
     return GetMessageClass(output)(content_type="text/plain", data=message.SerializeToString())
 
 
+def content_type_of(response: Any) -> str:
+    """Return the type of the raw content in an answer; empty if there is none."""
+    content = getattr(response, "content", response)
+    return getattr(content, "content_type", "")
+
+
 def _refused(call: Call, error: BadRequest) -> tuple[str, ...]:
     text = str(error)
-    if len(text.encode()) > _ERROR_BYTES:
+    if len(text.encode()) > ERROR_BYTES:
         raise Violation("an error that is too long", repr(text))
     if MARK in text or MARK in error.reason:
         raise Violation("an error that repeats what the client sent", repr(text))
@@ -171,29 +197,30 @@ def _refused(call: Call, error: BadRequest) -> tuple[str, ...]:
     answer = call.failure(Status(code=Code.INVALID_ARGUMENT, message=text), error.http_status)
     if answer.status != error.http_status:
         raise Violation("a status that is not the error's", str(answer.status))
-    _sound(answer.headers, answer.body, head=call.head)
+    sound(answer.headers, answer.body, head=call.head)
     return str(answer.status), _INDEX.sub("[]", error.field).rpartition(".")[2], error.reason
 
 
-def _excused(face: Face, request: Request, response: Any) -> None:
-    """What body and path make has a JSON form; only a content type that is no header has none."""
-    if response.DESCRIPTOR.name == "HttpBody" and not _visible(response.content_type):
-        return
+def _excused(call: Call, request: Request, response: Any) -> None:
+    """Only a content type that is no header, and that some handler took from path, query or JSON, has no form."""
+    if call.raw and not is_visible(content_type_of(response)):
+        if all(name != b"content-type" or is_visible(value.decode("latin-1")) for name, value in request.headers):
+            return
+        raise Violation("a content type that should have been refused")
     detail = repr(str(response)[:200])
     if request.query:
         raise Violation("what a query has made cannot be encoded", detail)
     raise Violation("what was decoded cannot be encoded", detail)
 
 
-def _visible(text: str) -> bool:
+def is_visible(text: str) -> bool:
+    """Whether a header can hold a text."""
     return text.isascii() and text.isprintable()
 
 
-def _sound(headers: list[tuple[bytes, bytes]], body: bytes, *, head: bool) -> None:
-    """Whatever the answer is, a server can send it and a client read it."""
-    for name, value in headers:
-        if not _visible((name + value).decode("latin-1")):
-            raise Violation("a header that cannot be sent", repr((name, value)))
+def sound(headers: list[tuple[bytes, bytes]], body: bytes, *, head: bool, ours: bool = True) -> None:
+    """Whatever the answer is, a server can send it and a client read it, if the content is `ours`."""
+    sendable(headers)
     named = dict(headers)
     if head and body:
         raise Violation("a body for HEAD")
@@ -203,11 +230,19 @@ def _sound(headers: list[tuple[bytes, bytes]], body: bytes, *, head: bool) -> No
         raise Violation("a content-length that is wrong", f"{named[b'content-length']!r} for {len(body)}")
     if named.get(b"content-encoding") == b"gzip":
         body = gzip.decompress(body)
-    if named[b"content-type"] == b"application/json":
-        _read(body)
+    if ours and named[b"content-type"] == b"application/json":
+        read_json(body)
 
 
-def _read(text: bytes) -> Any:
+def sendable(headers: list[tuple[bytes, bytes]]) -> None:
+    """Whatever the answer is, no header of it ends a line."""
+    for name, value in headers:
+        if not is_visible((name + value).decode("latin-1")):
+            raise Violation("a header that cannot be sent", repr((name, value)))
+
+
+def read_json(text: bytes) -> Any:
+    """Read an answer."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -227,19 +262,26 @@ def _stream(call: Call, data: bytes) -> str:
         body = end
     if status != 200:
         raise Violation("a stream that is not 200", str(status))
+    sendable(headers)
     kind = dict(headers)[b"content-type"].decode("latin-1")
-    if not _visible(kind):
-        raise Violation("a header that cannot be sent", repr(kind))
-    if kind == "application/json" and call.method.output_type.name == "Item":
-        _read(body)
+    if call.method.output_type.name == "Item":
+        read_stream(kind, body)
+    return kind
+
+
+def read_stream(kind: str, body: bytes) -> None:
+    """Read a stream of messages."""
+    if kind == "application/json":
+        read_json(body)
     elif kind == "application/x-ndjson":
         for line in body.splitlines():
-            _read(line)
+            read_json(line)
     elif kind == "text/event-stream":
         for event in body.decode().split("\n\n")[:-1]:
             lines = event.removeprefix("event: error\n").split("\n")
-            _read("\n".join([line.removeprefix("data: ") for line in lines]).encode())
-    return kind
+            read_json("\n".join([line.removeprefix("data: ") for line in lines]).encode())
+    else:
+        raise Violation("a stream of an unknown type", kind)
 
 
 def _same(face: Face, message: Any, data: bytes) -> None:

@@ -51,6 +51,12 @@ _PATHS = (
     b"/raw/out",
     b"/raw/both/text",
     b"/raw/stream",
+    b"/upload",
+    b"/upload/content/a",
+    b"/upload/pages",
+    b"/upload/both",
+    b"/upload/all",
+    b"/upload/a",
 )
 _SEGMENTS = (
     *(b"items", b"shelves", b"books", b"files", b"nested", b"kinds", b"any", b"body", b"watch", b"raw", b"response"),
@@ -163,10 +169,21 @@ _HEADERS: dict[bytes, tuple[bytes, ...]] = {
         ),
     ),
     b"content-encoding": (b"identity", b"gzip", b"", b"IDENTITY", b"br"),
+    b"grpc-timeout": (b"5S", b"99999999H", b"1n", b"0S", b"", b"1", b"1S,1S", b"\xff", MARK.encode()),
+    b"grpc-metadata-x": (MARK.encode(), b"", b"\xff", b"a,b"),
+    b"grpc-metadata-x-bin": (b"AQI", b"AQI=", b"AQ, AQ==,", b"", b"*", b"A", b"\xff", MARK.encode() + b"*"),
+    b"grpc-metadata-authorization": (MARK.encode(),),
+    b"authorization": (b"Bearer a", b"\xff"),
     b"x-other": (MARK.encode(), b"\r\n", b"\xff"),
 }
 _NAMES = tuple(_HEADERS)
 
+# For `foreign.FILE`.
+_FILES = (
+    *('{"name":"a","content":{"contentType":"text/csv","data":"AQI="},"pages":[{"data":"AQI"},{}]}', '{"pages":[{}]}'),
+    *('[{"contentType":"a","data":"AQI="},{}]', "[]", '[{"extensions":[]}]', '{"content":{"contentType":"\\r\\n"}}'),
+    *('[{"extensions":[{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"}]}]', "[null]"),
+)
 _SYSTEM = (
     *(
         "$alt=json;enum-encoding=int",
@@ -249,7 +266,7 @@ _FIELDS = _fields()
 
 
 def _methods_of(path: bytes) -> tuple[str, ...]:
-    if path.startswith((b"/body", b"/response", b"/children", b"/raw")):
+    if path.startswith((b"/body", b"/response", b"/children", b"/raw", b"/upload/")):
         return ("POST",)
     return ("PATCH", "GET") if path == b"/shelves/1" else ("GET", "POST", "PUT")
 
@@ -330,8 +347,10 @@ class Inputs:
     def _body(self) -> bytes:
         rng = self._rng
         shape = rng.random()
-        if shape < 0.7:
+        if shape < 0.65:
             return self._object(2).encode()
+        if shape < 0.7:
+            return rng.choice(_FILES).encode()
         made = rng.choice(_FIELDS)
         return (self._value(made, 1) if shape < 0.95 else rng.choice(_ODD)).encode()
 

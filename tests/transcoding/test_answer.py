@@ -45,6 +45,17 @@ def test_caches_learn_what_an_answer_depends_on(asked: str) -> None:
     """`Vary` stands wherever the encoding depends on the request, and so in every encoding (RFC 9110, 12.5.5)."""
     assert headers_of(answer(200, "application/json", LARGE, accept_encoding=asked))[b"vary"] == b"accept-encoding"
     assert b"vary" not in headers_of(answer(200, "application/json", b"{}", accept_encoding=asked))
+    small = answer(200, "application/json", b"{}", accept_encoding=asked, vary=[b"x-one", b"x-two"])
+    assert headers_of(small)[b"vary"] == b"x-one, x-two"
+    large = answer(200, "application/json", LARGE, accept_encoding=asked, vary=[b"x-one", b"x-two"])
+    assert headers_of(large)[b"vary"] == b"accept-encoding, x-one, x-two"
+
+
+def test_nothing_is_compressed_where_nobody_was_asked() -> None:
+    """Then the answer does not depend on `Accept-Encoding` either."""
+    made = answer(200, "application/json", LARGE)
+    assert made.body == LARGE
+    assert not {b"vary", b"content-encoding"} & headers_of(made).keys()
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import ErrorInfo
 
-from authsvc.transcoding import Dialect, HeaderRules, RouteError, aip193_error
+from authsvc.transcoding import BadRequest, Dialect, HeaderRules, aip193_error
 from authsvc.transcoding.asgi import Application, Failure
 
 from .driver import Reply, Request, ask
@@ -55,6 +54,7 @@ async def test_a_call_goes_through_its_handler() -> None:
     assert reply.headers == [
         ("content-type", "application/json"),
         ("x-content-type-options", "nosniff"),
+        ("vary", "x-goog-fieldmask"),
         ("content-length", "21"),
     ]
     reply = await ask(application(), "GET", "/v1/items/a?name=n&fields=name")
@@ -137,6 +137,7 @@ TIMEOUT = "grpc-timeout: must be one to eight digits and a unit"
         ("/v1/items/a", [("grpc-timeout", "1")], b"{}", 400, TIMEOUT),
         ("/v1/items/a", [("grpc-timeout", "")], b"{}", 400, TIMEOUT),
         ("/v1/items/a", [("grpc-timeout", "1S")] * 2, b"{}", 400, TIMEOUT),
+        ("/v1/items/a", [("grpc-metadata-x-bin", "*")], b"{}", 400, "grpc-metadata-x-bin: must be base64"),
     ],
 )  # fmt: skip
 async def test_a_bad_request_runs_no_handler(
@@ -166,7 +167,14 @@ async def test_a_large_body_is_413(cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [RuntimeError("secret"), TimeoutError("secret"), KeyError("secret"), OSError("secret")]
+    "failure",
+    [
+        RuntimeError("secret"),
+        TimeoutError("secret"),
+        KeyError("secret"),
+        OSError("secret"),
+        BadRequest("id", "of what the handler itself has read"),
+    ],
 )
 async def test_a_handler_that_fails_is_500(failure: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """The client learns nothing of it, and the log everything."""
@@ -285,12 +293,36 @@ async def test_metadata_goes_in_and_out() -> None:
     assert (reply.header("x"), reply.header("cache-control")) == ("1", None)
 
 
-@pytest.mark.parametrize("value", ["a\r\nset-cookie: a=b", "a\n", "\0", "\u20ac", " a", "a ", "\x7f"])
-async def test_metadata_that_is_no_header_is_an_error(value: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_binary_metadata_is_bytes() -> None:
+    """As in gRPC, in either direction."""
+    seen: list[Any] = []
+
+    async def get(request: Any, context: Any) -> Any:
+        seen.extend(context.invocation_metadata())
+        context.set_trailing_metadata([("x-bin", b"\0\1"), ("y-bin", "AAE")])
+        return request
+
+    rules = HeaderRules(outgoing=frozenset({"x-bin", "y-bin"}))
+    headers = [("grpc-metadata-x-bin", "AAE, AAE=,"), ("grpc-metadata-x", "AAE")]
+    reply = await ask(application(get=get, header_rules=rules), "GET", "/v1/items/a", headers)
+    assert seen == [("x-bin", b"\0\1"), ("x-bin", b"\0\1"), ("x-bin", b""), ("x", "AAE")]
+    assert (reply.header("x-bin"), reply.header("y-bin")) == ("AAE", "AAE")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("cache-control", value) for value in ("a\r\nset-cookie: a=b", "a\n", "\0", "\u20ac", " a", "a ", "\x7f")],
+        ("cache-control", b"no-store"),
+    ],
+)
+async def test_metadata_that_is_no_header_is_an_error(
+    name: str, value: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     """A value that HTTP cannot carry is refused where it is set, and adds nothing to the answer."""
 
     async def get(request: Any, context: Any) -> Any:
-        context.set_trailing_metadata([("cache-control", value)])
+        context.set_trailing_metadata([(name, value)])
         return request
 
     reply = await ask(application(get=get), "GET", "/v1/items/a")
@@ -343,6 +375,27 @@ async def test_a_deadline_does_not_cut_an_answer() -> None:
     headers = {"headers": [(b"grpc-timeout", b"20m")]}
     await application()(scope | headers, asyncio.Queue[dict[str, Any]]().get, send)
     assert sent == ["http.response.start", "http.response.body"]
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+async def test_a_slow_client_holds_no_handler(seconds: int) -> None:
+    """The handler has returned before its answer is sent, or is cancelled before the error is."""
+    how = []
+
+    async def get(request: Any, context: Any) -> Any:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            how.append("ended")
+        return request
+
+    request = Request(application(get=get), "GET", "/v1/items/a", [("grpc-timeout", "20m")], reads=0)
+    await asyncio.sleep(0.05)
+    assert (how, request.task.done()) == (["ended"], False)
+    request.leave()
+    async with asyncio.timeout(5):
+        await request.task
+    assert request.events == []
 
 
 # Clients that leave
@@ -415,51 +468,3 @@ async def test_a_server_may_refuse_to_send(caplog: pytest.LogCaptureFixture) -> 
     async with asyncio.timeout(5):
         await application()(scope, asyncio.Queue[dict[str, Any]]().get, send)
     assert caplog.records == []
-
-
-# Servers and start
-
-
-@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
-async def test_only_http_is_served(kind: str) -> None:
-    """Any other scope is refused by an exception, as ASGI wants it."""
-    with pytest.raises(NotImplementedError):
-        await Request(application(), "GET", "/", type=kind).task
-
-
-@pytest.mark.parametrize("raw_path", [None, b""])
-async def test_the_raw_path_is_optional(raw_path: Any) -> None:
-    """A server need not give it; then the decoded path has to do."""
-    scope = {"path": "/v1/items/a \u00fc@:%", "raw_path": raw_path}
-    assert (await ask(application(), "GET", "/", **scope)).body == '{"id":"a \u00fc@:%"}'.encode()
-    request = Request(application(), "GET", "/v1/items/a", **scope)
-    assert (await request.reply()).status == 200
-
-
-def test_a_missing_handler_stops_the_start() -> None:
-    """Every method with a rule needs one, and a method without a rule needs none."""
-    with pytest.raises(AttributeError, match="Put"):
-        Application(SERVICE, SimpleNamespace(Get=_echo))
-    Application(SERVICE, SimpleNamespace(Get=_echo, Put=_echo))
-
-
-def test_a_bad_rule_stops_the_start() -> None:
-    """As everywhere in this library."""
-    broken = methods({"Get": rule("GET", "/{no}")})[0].containing_service
-    with pytest.raises(RouteError):
-        Application(broken, SimpleNamespace(Get=_echo))
-
-
-async def test_handlers_may_be_anything_that_is_called() -> None:
-    """A function that returns an awaitable will do, such as a decorated handler."""
-
-    class Get:
-        def __call__(self, request: Any, context: Any) -> Any:
-            return _echo(request, context)
-
-    assert (await ask(application(get=Get()), "GET", "/v1/items/a")).body == b'{"id":"a"}'
-
-
-def test_the_log_is_that_of_the_library() -> None:
-    """Its name is the module's, so that it can be configured."""
-    assert "authsvc.transcoding.asgi" in logging.root.manager.loggerDict

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from google.protobuf.message_factory import GetMessageClass
 
+from authsvc.transcoding import BadRequest
 from authsvc.transcoding.asgi import Application, Failure
 
 from .driver import Request, ask
@@ -78,7 +80,7 @@ async def test_an_error_after_the_first_message_is_the_last_item(kind: str) -> N
     assert (b"event: error\n" in reply.body) is (kind == KINDS[2])
 
 
-@pytest.mark.parametrize("what", ["raises", "yields nonsense", "yields nonsense first"])
+@pytest.mark.parametrize("what", ["raises", "is given nonsense", "yields nonsense", "yields nonsense first"])
 async def test_a_handler_that_fails_in_mid_stream(what: str, caplog: pytest.LogCaptureFixture) -> None:
     """Its failure is an internal error without particulars, and is logged."""
 
@@ -87,6 +89,8 @@ async def test_a_handler_that_fails_in_mid_stream(what: str, caplog: pytest.LogC
             yield Item(id="a")
         if what == "raises":
             raise RuntimeError("secret")
+        if what == "is given nonsense":
+            raise BadRequest("id", "of what the handler itself has read")
         yield 5
 
     reply = await ask(listing(fail), "GET", "/items")
@@ -173,24 +177,90 @@ async def test_a_deadline_in_mid_stream(kind: str) -> None:
     assert (items(kind, reply.body), closed) == ([{"id": "a"}, late], [True])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_deadline_loses_no_message(kind: str) -> None:
-    """What a handler has said in time reaches even a slow client, and then the error does."""
+@pytest.mark.parametrize("reads", [1, 2, 5])
+@pytest.mark.parametrize("kind", [*KINDS, "raw"])
+async def test_a_deadline_with_a_client_that_does_not_read(
+    kind: str, reads: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The handler is released; the item on its way is lost, so the answer is broken off without a further word."""
+    closed = []
+
+    async def endless(request: Any, context: Any) -> AsyncIterator[Any]:
+        try:
+            while True:
+                yield HttpBody(data=b"a") if kind == "raw" else Item(id="a")
+        finally:
+            closed.append(True)
+
+    app = reading(endless) if kind == "raw" else listing(endless)
+    request = Request(app, "GET", "/items", [("accept", kind), ("grpc-timeout", "50m")], reads=reads)
+    await request.sent(reads)
+    await request.soon()
+    assert (closed, request.task.done()) == ([], False)
+    async with asyncio.timeout(5):
+        await request.task
+    assert (closed, len(request.events), request.complete) == ([True], reads, False)
+    assert caplog.records == []
+
+
+async def test_a_deadline_before_the_head_has_left_is_a_status() -> None:
+    """A slow client may keep even the head waiting; nothing has been sent then, so the error is a whole answer."""
+    sent: list[Any] = []
+    closed = []
+
+    async def send(event: Any) -> None:
+        if not sent and event["status"] == 200:
+            await asyncio.sleep(5)
+        sent.append(event)
+
+    async def endless(request: Any, context: Any) -> AsyncIterator[Any]:
+        try:
+            while True:
+                yield Item()
+        finally:
+            closed.append(True)
+
+    headers = [(b"grpc-timeout", b"20m")]
+    scope = {"type": "http", "method": "GET", "raw_path": b"/items", "query_string": b"", "headers": headers}
+    async with asyncio.timeout(3):
+        await listing(endless)(scope, asyncio.Queue[dict[str, Any]]().get, send)
+    assert [event["type"] for event in sent] == ["http.response.start", "http.response.body"]
+    assert (sent[0]["status"], json.loads(sent[1]["body"])["code"], closed) == (504, 4, [True])
+
+
+async def test_a_deadline_of_a_stream_that_never_waits() -> None:
+    """Neither the handler nor the server lets the clock have its turn; each message looks at it."""
     sent: list[bytes] = []
 
     async def send(event: Any) -> None:
-        await asyncio.sleep(0.02)
         sent.append(event.get("body", b""))
 
-    async def count(request: Any, context: Any) -> AsyncIterator[Any]:
-        yield Item(id="a")
-        await asyncio.sleep(5)
+    async def endless(request: Any, context: Any) -> AsyncIterator[Any]:
+        while len(sent) < 1_000_000:
+            yield Item(id="a")
 
-    headers = [(b"grpc-timeout", b"10m"), (b"accept", kind.encode())]
+    headers = [(b"grpc-timeout", b"20m")]
     scope = {"type": "http", "method": "GET", "raw_path": b"/items", "query_string": b"", "headers": headers}
-    await listing(count)(scope, asyncio.Queue[dict[str, Any]]().get, send)
-    late = {"error": {"code": 4, "message": "deadline exceeded"}}
-    assert items(kind, b"".join(sent)) == [{"id": "a"}, late]
+    await listing(endless)(scope, asyncio.Queue[dict[str, Any]]().get, send)
+    assert json.loads(b"".join(sent))[-1] == {"error": {"code": 4, "message": "deadline exceeded"}}
+    assert 2 < len(sent) < 1_000_000
+
+
+async def test_a_deadline_of_a_handler_that_goes_on_regardless() -> None:
+    """A cancellation that it keeps to itself does not let it send more."""
+    closed = []
+
+    async def stubborn(request: Any, context: Any) -> AsyncIterator[Any]:
+        try:
+            while True:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.05)
+                yield Item(id="a")
+        finally:
+            closed.append(True)
+
+    reply = await ask(listing(stubborn), "GET", "/items", [("grpc-timeout", "20m")])
+    assert (reply.status, json.loads(reply.body)["code"], closed) == (504, 4, [True])
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -6,18 +6,18 @@ import pytest
 
 from authsvc.transcoding import BadRequest, Dialect, HttpRule, RouteError
 from authsvc.transcoding._binding import Binding
+from authsvc.transcoding._query import NameTables
 from authsvc.transcoding._template import parse
 from authsvc.transcoding.protojson import Codec
 
 from .foreign import method
-
 
 LENIENT = Dialect(unknown="ignore", lenient_bodies=True)
 
 
 def _binding(path: str, body: str = "", dialect: Dialect = LENIENT, **types: str) -> Binding:
     codec = Codec(dialect.style, unknown=dialect.unknown, rest_ignored=dialect.lenient_bodies)
-    return Binding(method(None, **types), HttpRule("GET", path, body), parse(path), codec, dialect)
+    return Binding(method(None, **types), HttpRule("GET", path, body), parse(path), codec, dialect, NameTables())
 
 
 def _bind(binding: Binding, captures: dict[str, str], query: bytes, data: bytes) -> Any:
@@ -41,6 +41,15 @@ def _bind(binding: Binding, captures: dict[str, str], query: bytes, data: bytes)
         ("/{id}", "*", {"id": "p"}, b"", b'{"name":"b"}', '{"id":"p","name":"b"}'),
         ("/{id}", "*", {"id": "p"}, b"", b'{"id":"p"}', '{"id":"p"}'),
         ("/{id}", "*", {"id": "p"}, b"", b" ", '{"id":"p"}'),
+        ("/{id}", "*", {"id": "p"}, b"", b'{"id":""}', '{"id":"p"}'),
+        ("/{int32_value}", "*", {"int32_value": "7"}, b"", b'{"int32Value":0}', '{"int32Value":7}'),
+        ("/{nested_choice.id}", "*", {"nested_choice.id": "p"}, b"", b'{"nestedChoice":{"name":"b"}}',
+         '{"nestedChoice":{"id":"p","name":"b"}}'),
+        ("/{nested_choice.id}/{nested_choice.name}", "", {"nested_choice.id": "p", "nested_choice.name": "q"}, b"", b"",
+         '{"nestedChoice":{"id":"p","name":"q"}}'),
+        ("/{left}/{child.right}", "", {"left": "p", "child.right": "1"}, b"", b"", '{"left":"p","child":{"right":1}}'),
+        ("/{nested_choice.id}", "nested_choice", {"nested_choice.id": "p"}, b"", b'{"name":"b"}',
+         '{"nestedChoice":{"id":"p","name":"b"}}'),
         ("/x", "child", {}, b"id=q&child.name=no", b'{"id":"b"}', '{"id":"q","child":{"id":"b"}}'),
         ("/x", "child", {}, b"", b"", "{}"),
         ("/x", "child", {}, b"", b"null", "{}"),
@@ -75,6 +84,10 @@ def test_fields_come_from_path_body_and_query(
         ("/{maybe_count}", "*", {"maybe_count": "1"}, b"", b'{"maybeCount":0}', "maybeCount",
          "differs from the path"),
         ("/{left}", "*", {"left": "p"}, b"", b'{"right":1}', "left", "excludes another field of the request"),
+        ("/{nested_choice.id}", "*", {"nested_choice.id": "p"}, b"", b'{"right":1}', "nestedChoice.id",
+         "excludes another field of the request"),
+        ("/{child.nested_choice.id}", "*", {"child.nested_choice.id": "p"}, b"", b'{"child":{"left":"x"}}',
+         "child.nestedChoice.id", "excludes another field of the request"),
         ("/{left}", "", {"left": "p"}, b"right=1", b"", "right", "excludes another field of the request"),
         ("/x", "*", {}, b"", b'{"child":{"id":5}}', "child.id", "must be a string"),
         ("/x", "child", {}, b"", b'{"id":5}', "child.id", "must be a string"),
@@ -116,6 +129,11 @@ def test_unknown_policy_covers_query_and_body(query: bytes, data: bytes) -> None
         ("/x", "child.id", 0, "the body field child.id is not a top-level field of the request"),
         ("/{id}", "id", 2, "the body field id is also bound by the path"),
         ("/{when.seconds}", "", 2, "when.seconds is inside a well-known type"),
+        ("/{left}/{right}", "", 9, "right and left exclude each other"),
+        ("/{left}/{nested_choice.id}", "", 9, "nested_choice.id and left exclude each other"),
+        ("/{child.left}/{child.right}", "*", 15, "child.right and child.left exclude each other"),
+        ("/{left}", "right", 2, "left and the body field right exclude each other"),
+        ("/x/{left}", "nested_choice", 4, "left and the body field nested_choice exclude each other"),
     ],
 )
 def test_rule_that_does_not_fit_stops_the_start(path: str, body: str, column: int, reason: str) -> None:
@@ -131,6 +149,15 @@ def test_http_body_takes_the_body_as_it_is() -> None:
     binding = _binding("/x", "*", input_type=".google.api.HttpBody")
     message, _ = binding.bind({}, b"", "image/png", b"\x89PNG{")
     assert (message.content_type, message.data) == ("image/png", b"\x89PNG{")  # type: ignore[attr-defined]
+
+
+def test_a_list_of_http_bodies_is_plain_json() -> None:
+    """Only one content can be a body: a repeated google.api.HttpBody is read like any list of messages."""
+    binding = _binding("/x", "pages", input_type=".shop.File")
+    assert not binding.raw_body
+    message = _bind(binding, {}, b"name=n", b'[{"contentType":"text/csv","data":"YQ=="},{}]')
+    assert [(page.content_type, page.data) for page in message.pages] == [("text/csv", b"a"), ("", b"")]
+    assert message.name == "n"
 
 
 @pytest.mark.parametrize(("body", "takes"), [("", False), ("*", True), ("child", True)])

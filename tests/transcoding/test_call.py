@@ -155,6 +155,25 @@ def test_a_list_of_raw_contents_is_json() -> None:
     assert header(answer, "content-type") == "application/json"
 
 
+def test_a_list_of_raw_contents_is_read_as_json() -> None:
+    """As the body of a request, too: its content type has to be that of JSON."""
+    made = rule("POST", "/a", body="pages")
+    message: Any = call_of(made, input_type=FILE).message(b'[{"contentType":"text/csv","data":"YQ=="}]')
+    assert [(page.content_type, page.data) for page in message.pages] == [("text/csv", b"a")]
+    with pytest.raises(BadRequest) as caught:
+        call_of(made, headers={"content-type": "text/csv"}, input_type=FILE).message(b"a")
+    assert caught.value.http_status == 415
+
+
+def test_a_query_puts_nothing_into_raw_content() -> None:
+    """A servicer that gives back what it got answers no header of the client's choice."""
+    call = call_of(rule("GET", "/a"), "contentType=%0d%0a&data=AQI", dialect=LENIENT, input_type=BODY, output_type=BODY)
+    answer = call.answer(call.encode(call.message()))
+    assert (header(answer, "content-type"), answer.body) == ("application/octet-stream", b"")
+    with pytest.raises(BadRequest, match="unknown parameter"):
+        call_of(rule("GET", "/a"), "contentType=%0d%0a", input_type=BODY, output_type=BODY).message()
+
+
 def test_parameters_about_json_leave_raw_answers_alone() -> None:
     """Raw content is neither indented nor cut."""
     call = call_of(rule("GET", "/a"), "prettyPrint=true&fields=data&alt=sse", output_type=BODY)
@@ -182,6 +201,48 @@ def test_a_large_failure_is_compressed() -> None:
     answer = call.failure(Status(code=5, message="x" * 5000))
     assert json.loads(gzip.decompress(answer.body)) == {"code": 5, "message": "x" * 5000}
     assert header(answer, "content-encoding") == "gzip"
+
+
+LARGE = {"name": "x" * 5000}
+
+
+@pytest.mark.parametrize("http_method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("mask", ["", "name"])
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_json_answers_vary_by_mask_and_coding(http_method: str, mask: str, coding: str) -> None:
+    """Caches have to know it of every answer, also of one to a request without a mask (RFC 9110, section 12.5.5)."""
+    made = POST if http_method == "POST" else rule("GET", "/a")
+    transcoder = Transcoder([method(made)])
+    given = {"x-goog-fieldmask": mask, "accept-encoding": coding}
+    lines = [(name.encode(), value.encode()) for name, value in given.items() if value]
+    for fields, vary in (({"name": "x"}, "x-goog-fieldmask"), (LARGE, "accept-encoding, x-goog-fieldmask")):
+        call = transcoder.match(http_method, "/a", b"", lines)
+        call.message()
+        answer = call.answer(call.encode(response(call, **fields)))
+        assert (answer.status, header(answer, "vary")) == (200, vary)
+
+
+def test_other_answers_do_not_vary_by_mask() -> None:
+    """Raw content has no fields to choose from, and errors are written in full."""
+    call = call_of(rule("GET", "/a"), headers={"x-goog-fieldmask": "data"}, output_type=BODY)
+    call.message()
+    for data, vary in ((b"x", None), (b"x" * 5000, "accept-encoding")):
+        content = response(call, content_type="text/plain", data=data)
+        assert header(call.answer(call.encode(content)), "vary") == vary
+    assert header(call.failure(Status(code=5)), "vary") is None
+    assert header(call.failure(Status(code=5, message="x" * 5000)), "vary") == "accept-encoding"
+
+
+def test_compression_can_be_turned_off() -> None:
+    """By the dialect, for answers and errors of any size; they then do not vary by the encoding."""
+    dialect = Dialect(compress=False)
+    call = call_of(rule("GET", "/a"), headers={"accept-encoding": "gzip"}, dialect=dialect)
+    call.message()
+    answers = [call.answer(call.encode(response(call, **LARGE))), call.failure(Status(code=5, message="x" * 5000))]
+    assert [header(answer, "vary") for answer in answers] == ["x-goog-fieldmask", None]
+    for answer in answers:
+        assert header(answer, "content-encoding") is None
+        assert b"x" * 5000 in answer.body
 
 
 @pytest.mark.parametrize("kinds", [{"output_type": BODY}, {"server_streaming": True}], ids=["raw", "stream"])
@@ -250,7 +311,7 @@ def test_each_message_of_a_stream_is_an_answer(accept: str, query: str, body: by
     assert headers == {
         "content-type": expected,
         "x-content-type-options": "nosniff",
-        "vary": "accept",
+        "vary": "accept, x-goog-fieldmask",
         "x-accel-buffering": "no",
     }
 
@@ -280,6 +341,7 @@ def test_a_raw_stream_is_one_content() -> None:
     pieces = ({"content_type": "text/csv", "data": b"a"}, {"content_type": "text/html", "data": b""}, {"data": b"b"})
     headers, body = stream(call, *pieces)
     assert (headers["content-type"], body) == ("text/csv", b"ab")
+    assert "vary" not in headers
     assert stream(streaming(output_type=BODY))[0]["content-type"] == "application/octet-stream"
     assert stream(streaming(output_type=BODY), {"data": b"a"})[0]["content-type"] == "application/octet-stream"
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import sys
 from typing import Any
 
 import pytest
 from transcoding import fuzz
-from transcoding.fuzz import FACES, Report, Verdict, Violation, attempt, run
+from transcoding.fuzz import FACES, Face, Report, Verdict, Violation, attempt, check, run
 from transcoding.fuzz_bombs import MARK, Request
-from transcoding.fuzz_faces import Face, check
+from transcoding.fuzz_faces import CORES
+
+from authsvc.transcoding.asgi import Application
 
 SEED = 20_260_131
 OK = Verdict(("ok",), 0.0)
@@ -93,7 +97,7 @@ def test_slow_call_is_a_violation(seconds: float, body: bytes, *, slow: bool) ->
     assert seen == slow
 
 
-@pytest.mark.parametrize("name", FACES)
+@pytest.mark.parametrize("name", CORES)
 @pytest.mark.parametrize(
     ("request_", "outcome"),
     [
@@ -108,6 +112,99 @@ def test_slow_call_is_a_violation(seconds: float, body: bytes, *, slow: bool) ->
 def test_outcomes_are_told_apart(name: str, request_: Request, outcome: tuple[str, ...]) -> None:
     """What became of a request is said by route, status and reason."""
     assert check(FACES[name], request_).outcome == (name, *outcome)
+
+
+@pytest.mark.parametrize(
+    ("request_", "outcome"),
+    [
+        (Request("GET", b"/items/a"), ("Do", "200", "application/json")),
+        (Request("HEAD", b"/items/a"), ("Do", "200", "application/json")),
+        (Request("GET", b"/no"), ("", "404", "Not Found")),
+        (Request("OPTIONS", b"/items"), ("", "204", "")),
+        (Request("POST", b"/items", body=b"{"), ("", "400", "the body is not JSON")),
+        (Request("POST", b"/items", body=b'{"int32Value":-1}'), ("Do", "504", "the handler failed")),
+        (Request("POST", b"/items", body=b" " * 100_000), ("", "413", "the body is larger than 65536 bytes")),
+        (Request("GET", b"/items/a", headers=((b"grpc-timeout", b"0S"),)), ("", "504", "deadline exceeded")),
+        (Request("GET", b"/items/a", headers=((b"grpc-metadata-x-bin", b"*"),)), ("", "400", "must be base64")),
+        (Request("GET", b"/watch/1"), ("Watch", "200", "application/json", "")),
+        (Request("POST", b"/raw/stream", body=b"12345"), ("Stream", "200", "application/octet-stream", "broken")),
+        (Request("POST", b"/upload/pages", body=b"[{}]"), ("Upload", "200", "application/json")),
+        (Request("POST", b"/items", body=b"32"), ("", "left")),
+    ],
+)
+def test_outcomes_over_asgi_are_told_apart(request_: Request, outcome: tuple[str, ...]) -> None:
+    """What became of a request is said by method, status, type and reason."""
+    assert check(FACES["served"], request_).outcome == ("served", *outcome)
+
+
+START = {"type": "http.response.start", "status": 200, "headers": []}
+END = {"type": "http.response.body", "body": b""}
+
+
+@pytest.mark.parametrize(
+    ("events", "kind"),
+    [
+        ([], "an answer that is none"),
+        ([END], "an answer that is none"),
+        ([START, START, END], "an answer that is none"),
+        ([START], "an answer that is not whole"),
+        ([START, END | {"more_body": True}], "an answer that is not whole"),
+        ([START, END | {"more_body": False}, END], "an answer that goes on after its end"),
+        ([START | {"status": 500}, END], "a status that is the server's fault"),
+        ([START | {"status": 404}, END], "a path that was taken for another"),
+        ([START | {"headers": [(b"x", b"\n")]}, END], "a header that cannot be sent"),
+        (
+            [
+                START | {"status": 400, "headers": [(b"content-length", b"18"), (b"content-type", b"x")]},
+                END | {"body": b'{"message":"%b"}' % MARK.encode()},
+            ],
+            "an error that repeats what the client sent",
+        ),
+    ],
+)
+def test_wrong_answer_over_asgi_is_a_violation(
+    events: list[dict[str, Any]], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever an application must not send is noticed."""
+
+    async def serve(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        for event in events:
+            await send(event)
+
+    monkeypatch.setattr("authsvc.transcoding.asgi.Application.__call__", serve)
+    with pytest.raises(Violation) as raised:
+        attempt(check, FACES["served"], Request("GET", b"/items/a"))
+    assert raised.value.kind == kind
+
+
+@pytest.mark.parametrize("how", ["raises", "logs", "leaves a task", "asyncio"])
+def test_failure_over_asgi_is_a_violation(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception, a line in the log or a task that is left behind, even if the answer is right; and only once."""
+    right = Application.__call__
+
+    async def fail() -> None:
+        raise KeyError("x")
+
+    async def serve(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        await right(self, scope, receive, send)
+        if how == "raises":
+            raise KeyError("x")
+        if how == "logs":
+            logging.getLogger("authsvc.transcoding.asgi").error("x")
+        if how == "leaves a task":
+            self.left = asyncio.ensure_future(asyncio.sleep(60))
+        if how == "asyncio":
+            asyncio.ensure_future(fail())  # noqa: RUF006 - nobody is to see how it ends
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr("authsvc.transcoding.asgi.Application.__call__", serve)
+    with pytest.raises(
+        Violation, match="task that outlives" if how == "leaves a task" else "error in the log|KeyError"
+    ):
+        attempt(check, FACES["served"], Request("GET", b"/items/a"))
+    monkeypatch.undo()
+    assert check(FACES["served"], Request("GET", b"/items/a")).outcome[2] == "200"
 
 
 def test_program_prints_its_seed_and_a_summary(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

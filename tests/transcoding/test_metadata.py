@@ -35,6 +35,55 @@ def test_any_metadata_can_be_sent_with_a_prefix() -> None:
     assert found == [(b"x-a", b"1"), (b"x-a", b"2"), (b"grpc-metadata-b", b"3")]
 
 
+def test_the_prefix_is_an_option() -> None:
+    """Another one, or none at all."""
+    headers = [(b"meta-a", b"1"), (b"grpc-metadata-b", b"2"), (b"c", b"3")]
+    assert HeaderRules(prefix=b"meta-").metadata(headers) == [(b"a", b"1")]
+    assert HeaderRules(prefix=b"").metadata(headers) == []
+    assert HeaderRules(prefix=b"", incoming=frozenset({b"grpc-metadata-b"})).metadata(headers) == [headers[1]]
+
+
+def test_a_listed_header_comes_under_its_own_name_only() -> None:
+    """With a prefix it would come past a proxy that checks it."""
+    headers = [(b"grpc-metadata-authorization", b"Bearer a"), (b"grpc-metadata-cookie", b"a=b"), (b"user-agent", b"c")]
+    assert HeaderRules().metadata(headers) == [(b"cookie", b"a=b"), headers[2]]
+    assert HeaderRules(incoming=frozenset({b"cookie"})).metadata(headers) == [(b"authorization", b"Bearer a")]
+    listed = HeaderRules(incoming=frozenset({b"grpc-metadata-cookie", b"cookie"}))
+    assert listed.metadata(headers) == [(b"authorization", b"Bearer a"), headers[1]]
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (b"", [b""]),
+        (b"AAE", [b"\0\1"]),
+        (b"AAE=", [b"\0\1"]),
+        (b"AAE,AA==", [b"\0\1", b"\0"]),
+        (b" AAE , AA,", [b"\0\1", b"\0", b""]),
+        (b"+/+/", [b"\xfb\xff\xbf"]),
+    ],
+)
+def test_binary_metadata_is_base64(value: bytes, found: list[bytes]) -> None:
+    """With padding or without, several values in one header or in several; all other metadata is text."""
+    headers = [(b"grpc-metadata-x-bin", value), (b"grpc-metadata-x", b"\xfc"), (b"y-bin", value)]
+    rules = HeaderRules(incoming=frozenset({b"y-bin"}))
+    assert rules.decoded(headers) == [
+        *[("x-bin", each) for each in found],
+        ("x", "\xfc"),
+        *[("y-bin", each) for each in found],
+    ]
+
+
+@pytest.mark.parametrize("value", [b"*", b"A", b"AAAAA", b"-_-_", b"AA=A", b"AA==AA==", b"A A", b"AA,*", b"\xff"])
+def test_other_binary_metadata_is_refused(value: bytes) -> None:
+    """The header is named, as it was sent."""
+    with pytest.raises(BadRequest, match=r"^grpc-metadata-x-bin: must be base64$"):
+        HeaderRules().decoded([(b"grpc-metadata-x-bin", value)])
+    with pytest.raises(BadRequest, match=r"^x-bin: must be base64$"):
+        HeaderRules(incoming=frozenset({b"x-bin"})).decoded([(b"x-bin", value)])
+    assert HeaderRules().decoded([(b"x-bin", value)]) == []
+
+
 def test_only_listed_metadata_becomes_headers() -> None:
     """Whatever else a handler says stays inside."""
     metadata = [("cache-control", "no-store"), ("set-cookie", "a=b"), ("x", "y"), ("www-authenticate", "Bearer")]

@@ -3,13 +3,17 @@
 from typing import Any
 
 import pytest
+from google.api import httpbody_pb2
 from google.protobuf import struct_pb2
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 
 from authsvc.transcoding import BadRequest
-from authsvc.transcoding._query import QueryReader
+from authsvc.transcoding._query import NameTables, QueryReader
 from authsvc.transcoding.protojson import Codec
 
-from .foreign import item_class
+from .foreign import item_class, method
 
 Item = item_class()
 
@@ -99,6 +103,66 @@ def test_bad_parameter_is_refused_at_its_field(query: str, field: str, reason: s
     with pytest.raises(BadRequest) as caught:
         _read(query)
     assert (caught.value.field, caught.value.reason) == (field, reason)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("when.seconds=999999999999999", "when.seconds"),
+        ("when.nanos=-1", "when.nanos"),
+        ("child.when.seconds=-62135596801", "child.when.seconds"),
+        ("pause.seconds=-1&pause.nanos=1", "pause.seconds"),
+        ("value.numberValue=NaN", "value.numberValue"),
+        ("value.number_value=Infinity", "value.numberValue"),
+        ("mask.paths=a__b", "mask.paths"),
+        ("mask.paths=id&mask.paths=fooBar", "mask.paths"),
+        ("any.typeUrl=x", "any.typeUrl"),
+        ("any.value=AQI", "any.value"),
+    ],
+)
+def test_well_known_types_hold_only_what_json_can_say(query: str, field: str) -> None:
+    """A value put into a well-known type by dots, which no answer could tell, is refused and names its parameter."""
+    with pytest.raises(BadRequest) as caught:
+        _read(query)
+    assert caught.value.field == field
+    assert caught.value.reason == "makes a value that does not exist"
+
+
+@pytest.mark.parametrize("name", ["contentType", "content_type", "data", "extensions", "extensions.typeUrl"])
+def test_the_fields_of_an_http_body_are_no_parameters(name: str) -> None:
+    """Raw content is the body of a request or nothing: its fields are unknown, in a request and as one."""
+    file = method(None, input_type=".shop.File").input_type
+    for descriptor, query in ((httpbody_pb2.HttpBody.DESCRIPTOR, name), (file, f"content.{name}")):
+        message = GetMessageClass(descriptor)()
+        text = f"{query}=AQI%0d%0a".encode()
+        QueryReader(descriptor, path_bound=(), body="", reject_unknown=False).read(text, message)
+        assert message == GetMessageClass(descriptor)()
+        with pytest.raises(BadRequest, match=r"^the query has an unknown parameter$"):
+            QueryReader(descriptor, path_bound=(), body="", reject_unknown=True).read(text, message)
+
+
+def test_tables_keep_what_they_have() -> None:
+    """A type that was met on its own is not compiled again as a part of another."""
+    tables = NameTables()
+    time = tables.of(Item.DESCRIPTOR.fields_by_name["when"].message_type)
+    whole = tables.of(Item.DESCRIPTOR)
+    assert tables.of(whole.steps["when"].inside) is time
+    assert tables.of(whole.steps["child"].inside) is whole
+
+
+def test_readers_that_share_tables_tell_equal_names_apart() -> None:
+    """Types of two pools may have one name and different fields."""
+    file = FileDescriptorProto(name="other.proto", package="shop", syntax="proto3")
+    field = file.message_type.add(name="Item").field.add(name="other", number=1)
+    field.type, field.label = FieldDescriptorProto.TYPE_STRING, FieldDescriptorProto.LABEL_OPTIONAL
+    pool = DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    tables = NameTables()
+    for descriptor, name in ((Item.DESCRIPTOR, "id"), (pool.FindMessageTypeByName("shop.Item"), "other")):
+        reader = QueryReader(descriptor, path_bound=(), body="", reject_unknown=True, tables=tables)
+        message: Any = GetMessageClass(descriptor)()
+        reader.read(f"{name}=x".encode(), message)
+        assert getattr(message, name) == "x"
 
 
 def test_a_thousand_parameters_are_read() -> None:

@@ -30,7 +30,9 @@ def _router(*rules: str) -> Router[str]:
         (["GET /v1", "GET /v1/**"], "/v1", "/v1"),
         (["GET /v1/**"], "/v1", "/v1/**"),
         (["GET /**"], "/", "/**"),
-        (["* /a", "GET /a"], "/a", "/a"),
+        (["* /a", "GET /{x}"], "/a", "/a"),
+        (["* /{x}", "GET /a"], "/a", "/a"),
+        (["* /a", "GET /a:go"], "/a", "/a"),
         (["GET /a%2fb"], "/a%2Fb", "/a%2fb"),
         (["GET /a%2Fb"], "/a%2fb", "/a%2Fb"),
     ],
@@ -141,11 +143,11 @@ def test_wrong_method_lists_the_right_ones(http_method: str, path: str, allowed:
     [
         (["GET /a"], "HEAD", "GET"),
         (["GET /a", "HEAD /a"], "HEAD", "HEAD"),
-        (["GET /a", "* /a"], "HEAD", "GET"),
+        (["GET /a", "* /{x}"], "HEAD", "GET"),
         (["* /a"], "HEAD", "*"),
         (["GET /a", "HEAD /{x}"], "HEAD", "GET"),
         (["GET /a", "OPTIONS /a"], "OPTIONS", "OPTIONS"),
-        (["GET /a", "* /a"], "OPTIONS", "*"),
+        (["GET /a", "* /{x}"], "OPTIONS", "*"),
     ],
 )
 def test_head_goes_where_get_goes(rules: list[str], http_method: str, winner: str) -> None:
@@ -155,10 +157,31 @@ def test_head_goes_where_get_goes(rules: list[str], http_method: str, winner: st
 
 
 def test_star_method_accepts_any_method() -> None:
-    """A custom rule of kind `*` leaves the HTTP method open, behind routes that name it."""
-    router = Router([Route("*", parse("/a"), "shop.Any", "any"), Route("GET", parse("/a"), "shop.Get", "get")])
+    """A custom rule of kind `*` leaves the HTTP method open; a more specific path comes first for its methods."""
+    router = Router([Route("*", parse("/{x}"), "shop.Any", "any"), Route("GET", parse("/a"), "shop.Get", "get")])
     assert router.match("PURGE", "/a").route.target == "any"
     assert router.match("GET", "/a").route.target == "get"
+
+
+@pytest.mark.parametrize("named", ["GET", "HEAD", "OPTIONS", "PURGE"])
+@pytest.mark.parametrize("paths", [("/a", "/a"), ("/{x}/b:go", "/{y}/b:go"), ("/**", "/{z=**}")])
+def test_star_method_shares_its_paths_with_none(named: str, paths: tuple[str, str]) -> None:
+    """Whatever HTTP method another route of the same paths names, both claim it, whichever comes second."""
+    star, other = Route("*", parse(paths[0]), "shop.Any", 1), Route(named, parse(paths[1]), "shop.Named", 2)
+    for first, second in ((star, other), (other, star)):
+        with pytest.raises(RouteError) as caught:
+            Router([first, second])
+        assert caught.value.reason.startswith(f"{named} of this path already belongs to {first.name}, and *")
+        assert (caught.value.method, caught.value.template) == (second.name, second.template.text)
+
+
+def test_needless_escapes_match_nothing() -> None:
+    """A path with `%61` for a literal `a` has no route, also where other literals have escapes."""
+    router = _router("GET /a", "GET /b%2Fc", "GET /x/{id}")
+    for path in ("/%61", "/%62%2Fc", "/%78/y"):
+        with pytest.raises(NoRoute):
+            router.match("GET", path)
+    assert router.match("GET", "/x/%61").captures == {"id": "%61"}
 
 
 def test_clash_names_both_methods_and_the_template() -> None:

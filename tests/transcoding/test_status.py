@@ -14,9 +14,10 @@ from google.protobuf.wrappers_pb2 import StringValue
 from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
+from jsonschema import Draft202012Validator
 
-from authsvc.transcoding import aip193_error, status_error
-from authsvc.transcoding._status import HTTP_STATUS, ErrorFormat, ErrorWriter
+from authsvc.transcoding import ErrorFormat, aip193_error, status_error
+from authsvc.transcoding._status import HTTP_STATUS, ErrorWriter, WriteError
 from authsvc.transcoding.protojson import Codec
 
 # As the comments of google/rpc/code.proto map them.
@@ -62,7 +63,7 @@ def status(code: int, message: str = "", *details: Message) -> Status:
     return made
 
 
-def write(error: Status, http_status: int | None = None, form: ErrorFormat = status_error) -> tuple[int, Any]:
+def write(error: Status, http_status: int | None = None, form: WriteError = status_error) -> tuple[int, Any]:
     """HTTP status and JSON of an error's body."""
     code, body = ErrorWriter(Codec(), form).write(error, http_status)
     return code, json.loads(body)
@@ -155,6 +156,35 @@ def test_a_format_of_ones_own() -> None:
     assert seen == [("none", [INFO_JSON], 404), ("", [], 410)]
 
 
+def test_a_format_of_ones_own_may_build_on_another() -> None:
+    """A format with a schema writes what its function does, and the ready ones can be called from it."""
+
+    def form(error: Status, details: list[Any], http_status: int) -> tuple[int, Any]:
+        code, body = aip193_error(error, details, http_status)
+        return code, body | {"trace": "t"}
+
+    expected = (404, {"error": {"code": 404, "message": "none", "status": "NOT_FOUND"}, "trace": "t"})
+    assert write(status(5, "none"), form=form) == expected
+    assert write(status(5, "none"), form=ErrorFormat(form, lambda schema_of: {"type": "object"})) == expected
+
+
+@pytest.mark.parametrize("form", [status_error, aip193_error])
+@pytest.mark.parametrize("error", [status(5, "none", INFO), status(5), status(99)])
+def test_the_ready_formats_write_what_their_schemas_say(form: ErrorFormat, error: Status) -> None:
+    """Whatever the error, its body follows the schema, which asks only for those of messages."""
+    _, body = write(error, form=form)
+    objects: dict[str, dict[str, Any]] = {
+        "google.rpc.Status": {
+            "properties": {"code": {"type": "integer"}, "message": {"type": "string"}, "details": {"type": "array"}},
+            "additionalProperties": False,
+        },
+        "google.protobuf.Any": {"required": ["@type"]},
+    }
+    schema = form.schema(lambda descriptor: objects[descriptor.full_name])
+    Draft202012Validator(schema).validate(body)
+    assert not Draft202012Validator(schema).is_valid({"code": "none", "error": "none"})
+
+
 def test_errors_may_be_indented() -> None:
     """As answers are."""
     code, body = ErrorWriter(Codec(), status_error).write(status(5, "none"), pretty=True)
@@ -170,6 +200,6 @@ def test_errors_may_be_indented() -> None:
         (lambda error, details, http_status: (http_status, {"error": 1, "x": 2}), b'{"error":{"error":1,"x":2}}'),
     ],
 )
-def test_an_error_within_a_stream_is_one_object(form: ErrorFormat, item: bytes) -> None:
+def test_an_error_within_a_stream_is_one_object(form: WriteError, item: bytes) -> None:
     """`{"error": …}` in any format, and not twice, on one line."""
     assert ErrorWriter(Codec(), form).write_item(status(5, "none")) == item

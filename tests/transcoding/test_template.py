@@ -77,6 +77,10 @@ def test_variable_knows_what_it_captures(text: str, variables: list[tuple[str, i
         ("/a?b", 3, "unexpected character"),
         ("/é", 2, "expected a segment"),
         ("/a\n", 3, "unexpected character"),
+        ("/v1/%61", 5, "%61 needs no escape; write it unescaped"),
+        ("/v1/b%2Fc%7e%41", 10, "%7e needs no escape; write it unescaped"),
+        ("/{a=b/%5F}", 7, "%5F needs no escape; write it unescaped"),
+        ("/a:g%6F", 5, "%6F needs no escape; write it unescaped"),
     ],
 )
 def test_text_outside_the_grammar_is_refused_at_its_column(text: str, column: int, reason: str) -> None:
@@ -85,6 +89,18 @@ def test_text_outside_the_grammar_is_refused_at_its_column(text: str, column: in
         parse(text)
     assert (caught.value.column, caught.value.reason) == (column, reason)
     assert caught.value.template == text
+
+
+def test_only_unreserved_characters_need_no_escape() -> None:
+    """Letters, digits and `-._~` (RFC 3986, section 2.3), in either case of the escape, and nothing else."""
+    unreserved = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+    for number in range(256):
+        for text in (f"/%{number:02X}", f"/%{number:02x}"):
+            if chr(number) in unreserved:
+                with pytest.raises(RouteError, match="needs no escape"):
+                    parse(text)
+            else:
+                assert parse(text).segments == (text[1:].upper(),)
 
 
 def test_shape_ignores_variable_names() -> None:

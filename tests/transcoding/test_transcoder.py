@@ -13,8 +13,10 @@ from authsvc.transcoding import (
     NoRoute,
     RouteError,
     Transcoder,
+    _query,
     http_rules,
 )
+from authsvc.transcoding.protojson import Limits
 
 from .foreign import method, methods, rule
 
@@ -27,6 +29,8 @@ from .foreign import method, methods, rule
         (rule("PATCH", "/a", body="*", response_body="id"), [HttpRule("PATCH", "/a", "*", "id")]),
         (rule("HEAD", "/a"), [HttpRule("HEAD", "/a")]),
         (rule("*", "/a"), [HttpRule("*", "/a")]),
+        (rule("M-SEARCH", "/a"), [HttpRule("M-SEARCH", "/a")]),
+        (rule("!#$%&'*+-.^_`|~09AZ", "/a"), [HttpRule("!#$%&'*+-.^_`|~09AZ", "/a")]),
         (
             rule("PUT", "/a", additional_bindings=[rule("POST", "/b", body="*"), rule("DELETE", "/c")]),
             [HttpRule("PUT", "/a"), HttpRule("POST", "/b", "*"), HttpRule("DELETE", "/c")],
@@ -66,11 +70,92 @@ def test_stream_of_requests_with_a_rule_stops_the_start() -> None:
     Transcoder([method(None, client_streaming=True)])
 
 
-@pytest.mark.parametrize("prefix", ["auth", "/auth/", "/"])
-def test_prefix_must_be_a_path(prefix: str) -> None:
-    """A prefix starts with a slash and ends without one."""
-    with pytest.raises(RouteError, match="prefix"):
+@pytest.mark.parametrize(
+    ("made", "template", "reason"),
+    [
+        (rule("", "/a"), "/a", "the HTTP rule lacks its method or path"),
+        (rule("GET", ""), "", "the HTTP rule lacks its method or path"),
+        (rule("get", "/a"), "/a", "the HTTP method must be a token in upper case, such as PURGE"),
+        (rule("Purge", "/a"), "/a", "the HTTP method must be a token in upper case, such as PURGE"),
+        (rule("A B", "/a"), "/a", "the HTTP method must be a token in upper case, such as PURGE"),
+        (rule("A\n", "/a"), "/a", "the HTTP method must be a token in upper case, such as PURGE"),
+        (rule("GET,HEAD", "/a"), "/a", "the HTTP method must be a token in upper case, such as PURGE"),
+        (rule("\u00c4", "/a"), "/a", "the HTTP method must be a token in upper case, such as PURGE"),
+        (rule("GET", "/a", additional_bindings=[rule("get", "/b")]), "/b", "the HTTP method must be a token"),
+        (rule("GET", "/a", additional_bindings=[rule("GET", "/b", additional_bindings=[{}])]), "/b",
+         "additional_bindings cannot be nested"),
+        (rule("GET", "/a", response_body="no"), "/a", "the response has no top-level field no"),
+        (rule("GET", "/a", body="no"), "/a", "the body field no is not a top-level field of the request"),
+    ],
+)  # fmt: skip
+def test_a_fault_beside_the_template_has_no_column(made: Any, template: str, reason: str) -> None:
+    """The error names the RPC and the template, if there is one."""
+    with pytest.raises(RouteError) as caught:
+        Transcoder([method(made)])
+    assert caught.value.reason.startswith(reason)
+    assert (caught.value.method, caught.value.template, caught.value.column) == ("shop.Shop.Do", template, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ("GET", "*", "GET of this path already belongs to shop.Shop.Do, and * stands for every HTTP method"),
+        ("*", "GET", "GET of this path already belongs to shop.Shop.Do, and * stands for every HTTP method"),
+        ("*", "HEAD", "HEAD of this path already belongs to shop.Shop.Do, and * stands for every HTTP method"),
+        ("*", "*", "* of this path already belongs to shop.Shop.Do"),
+        ("GET", "GET", "GET of this path already belongs to shop.Shop.Do"),
+    ],
+)
+def test_every_method_leaves_none_to_another_rule(first: str, second: str, reason: str) -> None:
+    """Two rules of one template may not both claim an HTTP method, and `*` claims all, also within one RPC."""
+    more = rule(second, "/a/{name}")
+    for several in (
+        [method(rule(first, "/a/{id}", additional_bindings=[more]))],
+        methods({"Do": rule(first, "/a/{id}"), "Other": more}),
+    ):
+        with pytest.raises(RouteError) as caught:
+            Transcoder(several)
+        assert (caught.value.reason, caught.value.template, caught.value.column) == (reason, "/a/{name}", 1)
+        assert caught.value.method == several[-1].full_name
+
+
+@pytest.mark.parametrize(
+    ("prefix", "column", "reason"),
+    [
+        ("auth", 1, "expected '/'"),
+        ("/auth/", 7, "expected a literal segment"),
+        ("/", 2, "expected a literal segment"),
+        ("/a//b", 4, "expected a literal segment"),
+        ("/a?b c", 3, "unexpected character"),
+        ("/a b", 3, "unexpected character"),
+        ("/a#b", 3, "unexpected character"),
+        ("/a%2", 3, "unexpected character"),
+        ("/a:b", 3, "unexpected character"),
+        ("/{id}", 2, "expected a literal segment"),
+        ("/a/*", 4, "expected a literal segment"),
+        ("/a/**", 4, "expected a literal segment"),
+        ("/\u00fc", 2, "expected a literal segment"),
+        ("/a/%61", 4, "%61 needs no escape; write it unescaped"),
+    ],
+)
+def test_prefix_must_be_literal_segments(prefix: str, column: int, reason: str) -> None:
+    """A prefix is written like the literal segments of a template, and what is not stops the start at its column."""
+    with pytest.raises(RouteError) as caught:
         Transcoder([], prefix=prefix)
+    assert caught.value.reason == f"the prefix must be literal segments: {reason}"
+    assert (caught.value.template, caught.value.column) == (prefix, column)
+
+
+def test_prefix_is_compared_like_a_literal() -> None:
+    """Escapes of a prefix are the same in either case, in it and in the path."""
+    do = method(rule("GET", "/a/{id}"))
+    for prefix in ("/caf%c3%a9", "/caf%C3%A9"):
+        transcoder = Transcoder([do], prefix=prefix)
+        assert transcoder.prefix == prefix
+        for sent in ("/caf%c3%a9", "/caf%C3%A9", "/caf%c3%A9"):
+            assert _ask(transcoder, "GET", f"{sent}/a/%c3%bc") == b'{"id":"\xc3\xbc"}'
+        with pytest.raises(NoRoute):
+            transcoder.match("GET", "/CAF%c3%a9/a/x")
 
 
 @pytest.fixture(name="shop")
@@ -141,6 +226,88 @@ def test_unknown_policy_reaches_the_bindings() -> None:
     """The policy for unknown names holds for the whole transcoder."""
     with pytest.raises(BadRequest, match="unknown"):
         _ask(Transcoder([method(rule("GET", "/a"))]), "GET", "/a", b"no=1")
+    do = method(rule("POST", "/a", body="*", additional_bindings=[rule("POST", "/b", body="child")]))
+    lenient = Transcoder([do], dialect=Dialect(unknown="ignore"))
+    for path in ("/a", "/b"):
+        assert b"no" not in _ask(lenient, "POST", path, b"no=1", b'{"id":"x","no":1,"colour":"MAUVE"}')
+        for body in (b'{"no":1}', b'{"colour":"MAUVE"}'):
+            with pytest.raises(BadRequest):
+                _ask(Transcoder([do]), "POST", path, body=body)
+
+
+@pytest.mark.parametrize(
+    ("reserved", "expected"), [(False, b'{"id":"a/:? %2F\xc3\xbc"}'), (True, b'{"id":"a/%3a%3F %2F\xc3\xbc"}')]
+)
+def test_the_dialect_says_what_long_variables_keep_encoded(*, reserved: bool, expected: bytes) -> None:
+    """`reserved_expansion` reaches the variables of several segments; one segment is always decoded in full."""
+    both = rule("GET", "/long/{id=**}", additional_bindings=[rule("GET", "/one/{id}")])
+    transcoder = Transcoder([method(both)], dialect=Dialect(reserved_expansion=reserved))
+    assert _ask(transcoder, "GET", "/long/a/%3a%3F%20%2F%C3%BC") == expected
+    assert _ask(transcoder, "GET", "/one/%3a%3F%2F") == b'{"id":":?/"}'
+
+
+def test_the_dialect_says_what_may_follow_a_body() -> None:
+    """`lenient_bodies` stops after the first value, whether the body is the message or a field; else that is 400."""
+    both = rule("POST", "/a", body="*", additional_bindings=[rule("POST", "/b", body="child")])
+    lenient, strict = (Transcoder([method(both)], dialect=Dialect(lenient_bodies=each)) for each in (True, False))
+    for path, reply in (("/a", b'{"id":"x"}'), ("/b", b'{"child":{"id":"x"}}')):
+        assert _ask(lenient, "POST", path, body=b'{"id":"x"} {"id":5') == reply
+        with pytest.raises(BadRequest):
+            _ask(strict, "POST", path, body=b'{"id":"x"} {"id":5')
+    with pytest.raises(BadRequest, match="unknown"):
+        _ask(lenient, "POST", "/a", body=b'{"no":1} rest')
+
+
+def test_the_dialect_says_how_much_a_body_may_hold() -> None:
+    """`limits` hold for every body of the transcoder."""
+    transcoder = Transcoder([method(rule("POST", "/a", body="*"))], dialect=Dialect(limits=Limits(elements=2)))
+    assert _ask(transcoder, "POST", "/a", body=b'{"tags":["a","b"]}') == b'{"tags":["a","b"]}'
+    with pytest.raises(BadRequest, match="2 elements"):
+        _ask(transcoder, "POST", "/a", body=b'{"tags":["a","b","c"]}')
+
+
+@pytest.mark.parametrize("unknown", ["Ignore", "", None, "skip"])
+def test_a_dialect_knows_its_policies(unknown: Any) -> None:
+    """A policy for unknown names that there is not would be taken for one of the two, and is refused."""
+    with pytest.raises(ValueError, match=r"^unknown: must be one of ignore, reject$"):
+        Dialect(unknown=unknown)
+
+
+def test_a_default_in_the_body_does_not_contradict_the_path() -> None:
+    """Without presence it cannot be told from a field that is not given; any other value is 400."""
+    transcoder = Transcoder([method(rule("PUT", "/v1/echo/{id}", body="*"))])
+    assert _ask(transcoder, "PUT", "/v1/echo/7", body=b'{"id":""}') == b'{"id":"7"}'
+    with pytest.raises(BadRequest, match=r"^id: differs from the path$"):
+        _ask(transcoder, "PUT", "/v1/echo/7", body=b'{"id":"8"}')
+
+
+def test_queries_have_limits() -> None:
+    """The limits of parameters and of the parts of a name hold for every transcoder, whatever is unknown."""
+    transcoder = Transcoder([method(rule("GET", "/a"))], dialect=Dialect(unknown="ignore"))
+    assert _ask(transcoder, "GET", "/a", b"&".join([b"tags=a"] * 1000)).count(b'"a"') == 1000
+    for query in (b"&".join([b"tags=a"] * 1001), b"&" * 1000, b"&".join([b"no"] * 1001)):
+        with pytest.raises(BadRequest, match=r"^the query has more than 1000 parameters$"):
+            _ask(transcoder, "GET", "/a", query)
+    assert _ask(transcoder, "GET", "/a", b"child." * 63 + b"id=x").count(b"child") == 63
+    assert _ask(transcoder, "GET", "/a", b"child." * 64 + b"id=x") == b"{}"
+
+
+def test_routes_share_what_is_known_of_a_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of a message type are compiled once for all routes of a transcoder."""
+    compiled: list[Any] = []
+    names = _query._names
+
+    def counted(descriptor: Any, encoders: Any) -> Any:
+        compiled.append(descriptor)
+        return names(descriptor, encoders)
+
+    monkeypatch.setattr(_query, "_names", counted)
+    transcoder = Transcoder(methods({f"M{number}": rule("GET", f"/{number}/{{id}}") for number in range(20)}))
+    assert len(compiled) == len(set(compiled)) > 1
+    assert _ask(transcoder, "GET", "/7/a", b"child.when.seconds=1") == (
+        b'{"id":"a","child":{"when":"1970-01-01T00:00:01Z"}}'
+    )
+    assert len(compiled) == len(set(compiled))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ._dialect import Dialect
 from ._errors import BadRequest, RouteError, Unreadable
-from ._fields import HTTP_BODY, WELL_KNOWN, claim_oneof
-from ._query import QueryReader
+from ._fields import WELL_KNOWN, claim_oneof, is_http_body
+from ._query import NameTables, QueryReader
 from ._rules import HttpRule
 from ._template import Template, Variable
 from ._url import decode_capture
@@ -35,31 +35,38 @@ class Binding:
     """
 
     def __init__(
-        self, method: MethodDescriptor, rule: HttpRule, template: Template, codec: Codec, dialect: Dialect
+        self,
+        method: MethodDescriptor,
+        rule: HttpRule,
+        template: Template,
+        codec: Codec,
+        dialect: Dialect,
+        tables: NameTables,
     ) -> None:
         """Check a rule against the request descriptor and compile it.
 
         Raises:
-            RouteError: the path or the body refers to a field that is missing or unfit.
+            RouteError: the path or the body refers to a field that is missing or unfit, or to two of one oneof.
 
         """
         request = method.input_type
         check = _Check(method, template)
         self._path = [_PathField.of(check, variable, dialect) for variable in template.variables]
         body_field = check.body_field(rule.body)
+        check.oneofs(body_field)
         self._query = QueryReader(
             request,
             path_bound=[variable.name for variable in template.variables],
             body=rule.body,
             reject_unknown=dialect.unknown == "reject",
+            tables=tables,
         )
         self._codec = codec
         self._decode = codec.field_decoder(request, body_field) if body_field else codec.message_decoder(request)
         self._body_name = body_field.name if body_field else ""
         self._new = GetMessageClass(request)
-        kind = body_field.message_type if body_field else request
         self.takes_body = bool(rule.body)
-        self.raw_body = self.takes_body and kind is not None and kind.full_name == HTTP_BODY
+        self.raw_body = self.takes_body and is_http_body(body_field or request)
 
     def bind(
         self, captures: Mapping[str, str], query_string: bytes, content_type: str, body: bytes
@@ -170,6 +177,19 @@ class _Check:
             if variable.name == body:
                 raise self._error(f"the body field {body} is also bound by the path", variable.column)
         return field
+
+    def oneofs(self, body_field: FieldDescriptor | None) -> None:
+        """Refuse a rule that binds two members of one oneof: it would have to refuse every request."""
+        claimed: dict[tuple[str, ...], tuple[str, str]] = {}
+        if body_field and body_field.containing_oneof:
+            claimed[(body_field.containing_oneof.name,)] = body_field.name, f"the body field {body_field.name}"
+        for variable in self.template.variables:
+            for depth, field in enumerate(self.path_fields(variable)):
+                if field.containing_oneof:
+                    place = (*variable.field_path[:depth], field.containing_oneof.name)
+                    member, owner = claimed.setdefault(place, (field.name, variable.name))
+                    if member != field.name:
+                        raise self._error(f"{variable.name} and {owner} exclude each other", variable.column)
 
     def _error(self, reason: str, column: int = 0) -> RouteError:
         return RouteError(reason, method=self.method.full_name, template=self.template.text, column=column)

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
 from ._accept import Headers, header, is_json
-from ._answer import JSON, Answer, answer
+from ._answer import JSON, Answer, HeaderList, answer
 from ._binding import Binding
 from ._errors import UnsupportedMediaType
 from ._framing import EVENTS, LINES, Framing, Raw, choose
@@ -33,6 +33,7 @@ class Target:
     content: Callable[[Any], Any] | None
     errors: ErrorWriter
     lenient_bodies: bool
+    compress: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +121,10 @@ class Call:
 
     def answer(self, body: bytes) -> Answer:
         """Return the answer of a unary call that ended well; the body is what `encode` returned."""
-        accepted = header(self._request.headers, b"accept-encoding")
-        made = answer(200, self._content_type, body, accept_encoding=accepted, head=self.head)
-        if self._mask_header():
-            made.headers.append((b"vary", _MASK))
-        return made
+        # Caches have to know that a mask may come as a header, also from an answer to a request that had none.
+        vary = [] if self.raw else [_MASK]
+        accepted = self._accepted_encoding()
+        return answer(200, self._content_type, body, accept_encoding=accepted, vary=vary, head=self.head)
 
     def failure(self, status: Status, http_status: int | None = None) -> Answer:
         """Return the answer of a call that failed before anything was sent.
@@ -132,10 +132,9 @@ class Call:
         `http_status` replaces that of the table of google.rpc.Code, where HTTP has a better one.
         """
         code, body = self._target.errors.write(status, http_status, pretty=self._view.pretty)
-        accepted = header(self._request.headers, b"accept-encoding")
-        return answer(code, JSON, body, accept_encoding=accepted, head=self.head)
+        return answer(code, JSON, body, accept_encoding=self._accepted_encoding(), head=self.head)
 
-    def stream_head(self) -> tuple[int, list[tuple[bytes, bytes]]]:
+    def stream_head(self) -> tuple[int, HeaderList]:
         """Return the status and the headers a stream begins with, `encode` having seen its first message if any."""
         self._framing()
         headers = [
@@ -144,7 +143,7 @@ class Call:
             (b"x-accel-buffering", b"no"),  # proxies are to pass on each message when it comes
         ]
         if not self.raw:
-            headers.append((b"vary", b"accept, " + _MASK if self._mask_header() else b"accept"))
+            headers.append((b"vary", b"accept, " + _MASK))
         return 200, headers
 
     def item(self, data: bytes) -> bytes:
@@ -165,6 +164,9 @@ class Call:
                 accept = EVENTS if self._view.events else header(self._request.headers, b"accept")
                 self._content_type, self._chosen = choose(accept)
         return self._chosen
+
+    def _accepted_encoding(self) -> str | None:
+        return header(self._request.headers, b"accept-encoding") if self._target.compress else None
 
     def _mask_header(self) -> str:
         return header(self._request.headers, _MASK)

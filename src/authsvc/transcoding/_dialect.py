@@ -1,6 +1,7 @@
 """What may differ between the JSON faces of services."""
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 from ._status import WriteError, status_error
 from .protojson import Limits, Style
@@ -20,6 +21,11 @@ class Dialect:
             `write`, which leaves the OpenAPI document without their schema.
         reserved_expansion: whether all reserved characters of RFC 6570 stay percent-encoded in path variables of
             several segments, and not only the slash; the other reading that google.api.http gives of itself.
+        compress: whether answers are compressed for clients that ask for it. Where an answer holds a secret next to
+            what anybody may have put into the request, its compressed length tells of the secret (BREACH).
+
+    Raises:
+        ValueError: `unknown` is none of its values.
 
     """
 
@@ -29,3 +35,9 @@ class Dialect:
     limits: Limits = field(default_factory=Limits)
     errors: WriteError = status_error
     reserved_expansion: bool = False
+    compress: bool = True
+
+    def __post_init__(self) -> None:
+        """Check what a typing error would turn into the opposite."""
+        if self.unknown not in get_args(Unknown):
+            raise ValueError("unknown: must be one of " + ", ".join(get_args(Unknown)))

@@ -42,6 +42,14 @@ def reachable(root: Descriptor) -> Iterator[Descriptor]:
             waiting += [field.message_type for field in descriptor.fields if field.message_type]
 
 
+def is_http_body(holder: Descriptor | FieldDescriptor) -> bool:
+    """Whether a message type, or what a field holds, is one google.api.HttpBody; a list of them is ordinary JSON."""
+    if isinstance(holder, FieldDescriptor):
+        kind = holder.message_type
+        return not holder.is_repeated and kind is not None and kind.full_name == HTTP_BODY
+    return bool(holder.full_name == HTTP_BODY)
+
+
 def map_entry(field: FieldDescriptor) -> Descriptor | None:
     """Return the entry type if the field is a map, which descriptors spell as repeated entries."""
     kind = field.message_type

@@ -20,7 +20,6 @@ MAX_LENGTH = 4096
 MAX_DEPTH = 64
 
 _ALL = "*"
-_COMMA = re.compile(r" *, *")  # proxies join the lines of a header with a blank
 _TOKEN = re.compile(r"[A-Za-z0-9_@-]+|[*,./()]")
 _PUNCTUATION = frozenset(",./()")
 _FREE = {ANY_TYPE, VALUE, "google.protobuf.Struct", "google.protobuf.ListValue"}
@@ -85,7 +84,10 @@ def masked(value: Any, mask: Mask | None) -> Any:
 
 class _Parser:
     def __init__(self, text: str, *, proto_names: bool) -> None:
-        text = _COMMA.sub(",", text)
+        if text != text.strip(" "):
+            self._fail()
+        # Proxies join the lines of a header with a comma and a blank.
+        text = ",".join(selector.strip(" ") for selector in text.split(","))
         self._tokens = _TOKEN.findall(text)
         if "".join(self._tokens) != text:
             self._fail()

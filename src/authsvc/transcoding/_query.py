@@ -1,8 +1,9 @@
 """Query parameters: every field that neither the path nor the body has taken (google.api.http).
 
 A parameter is named by the dotted path of its field, each element in either spelling. Eligible are scalar
-and enum fields, repeated or not, and the well-known types that ProtoJSON writes as one value. Next to
-them stand the system parameters of Google's APIs, which are for the server and not for the message.
+and enum fields, repeated or not, and the well-known types that ProtoJSON writes as one value; not those
+of a google.api.HttpBody, which is the body of a request or nothing. Next to them stand the system
+parameters of Google's APIs, which are for the server and not for the message.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -12,7 +13,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from ._errors import BadRequest, Unreadable
-from ._fields import NULL_VALUE, STRINGS, WELL_KNOWN, WRAPPERS, claim_oneof, reachable, spellings
+from ._fields import NULL_VALUE, STRINGS, WELL_KNOWN, WRAPPERS, claim_oneof, is_http_body, reachable, spellings
 from ._url import decode_query_name, decode_query_value, path_text
 from .protojson import Style
 from .protojson._encoder import Encode, Encoders
@@ -40,7 +41,7 @@ class _Step(NamedTuple):
     name: str
     json_name: str
     oneof: str
-    inside: str
+    inside: Descriptor
     # Of a well-known type: tells whether what has been put inside has a JSON form.
     encode: Encode | None
 
@@ -77,17 +78,41 @@ class _Parameter(NamedTuple):
     bound: bool
 
 
+class NameTables:
+    """The names of all message types met so far, for the routes that share them."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._encoders = Encoders(Style())
+        self._tables: dict[Descriptor, _Names] = {}
+
+    def of(self, descriptor: Descriptor) -> _Names:
+        """Return the names inside a message type, having compiled those of all types that can be reached from it."""
+        if descriptor not in self._tables:
+            for each in reachable(descriptor):
+                if each not in self._tables:
+                    self._tables[each] = _names(each, self._encoders)
+        return self._tables[descriptor]
+
+
 class QueryReader:
     """Reads the query strings of one route into request messages."""
 
-    def __init__(self, descriptor: Descriptor, *, path_bound: Collection[str], body: str, reject_unknown: bool) -> None:
+    def __init__(
+        self,
+        descriptor: Descriptor,
+        *,
+        path_bound: Collection[str],
+        body: str,
+        reject_unknown: bool,
+        tables: NameTables | None = None,
+    ) -> None:
         """Compile the names; `path_bound` are the dotted proto names of the path variables."""
         self._path_bound = tuple(f"{name}." for name in path_bound)
         self._body = body
         self._reject_unknown = reject_unknown
-        encoders = Encoders(Style())
-        self._names = {each.full_name: _names(each, encoders) for each in reachable(descriptor)}
-        self._root = self._names[descriptor.full_name]
+        self._tables = tables or NameTables()
+        self._root = self._tables.of(descriptor)
         flat = {name: self._parameter((), leaf) for name, leaf in self._root.leaves.items()}
         self._flat = {name: each for name, each in flat.items() if each is not None}
         # A field of the request has the name for itself; then only the dollar sign means the server.
@@ -131,7 +156,7 @@ class QueryReader:
             if step is None:
                 return None
             outer.append(step)
-            names = self._names[step.inside]
+            names = self._tables.of(step.inside)
         leaf = names.leaves.get(last)
         return self._parameter(tuple(outer), leaf) if leaf is not None else None
 
@@ -200,6 +225,8 @@ def _keep(system: dict[str, str], name: str, raw: str) -> None:
 def _names(descriptor: Descriptor, encoders: Encoders) -> _Names:
     steps: dict[str, _Step] = {}
     leaves: dict[str, _Leaf] = {}
+    if is_http_body(descriptor):
+        return _Names(steps, leaves)
     for name, field in spellings(descriptor).items():
         oneof = field.containing_oneof.name if field.containing_oneof else ""
         put = _put(field)
@@ -208,7 +235,7 @@ def _names(descriptor: Descriptor, encoders: Encoders) -> _Names:
         if field.message_type is not None and not field.is_repeated:
             inside = field.message_type
             encode = encoders.encode(inside) if inside.full_name in WELL_KNOWN else None
-            steps[name] = _Step(field.name, field.json_name, oneof, inside.full_name, encode)
+            steps[name] = _Step(field.name, field.json_name, oneof, inside, encode)
     return _Names(steps, leaves)
 
 

@@ -9,7 +9,7 @@ once for each reading of the path, whatever the path.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ._errors import MethodNotAllowed, NoRoute, RouteError
 from ._template import ANY, REST, Template, Variable, normal_escapes
@@ -24,7 +24,7 @@ class Route(Generic[T]):
     """One way to reach an RPC.
 
     Attributes:
-        http_method: such as `GET`, compared as it stands; `*` stands for every method.
+        http_method: such as `GET`, compared as it stands; `*` stands for every method, none of which may be another's.
         template: the parsed path.
         name: full name of the RPC, for start-up errors.
         target: whatever the caller wants back from a match.
@@ -58,6 +58,12 @@ class _End(Generic[T]):
 
     methods: dict[str, _Leaf[T]] = field(default_factory=dict)
     allowed: tuple[str, ...] = ()
+
+    def claimed(self, http_method: str) -> _Leaf[T] | None:
+        """Whose the HTTP method is already."""
+        if http_method == ANY_METHOD:
+            return next(iter(self.methods.values()), None)
+        return self.methods.get(http_method) or self.methods.get(ANY_METHOD)
 
     def complete(self) -> None:
         # HEAD is GET without the content of the answer (RFC 9110, section 9.3.2).
@@ -181,16 +187,23 @@ class Router(Generic[T]):
         self._escapes |= "%" in verb or any("%" in segment for segment in segments)
         self._splits = max(self._splits, len(segments) + 1)
         end = node.ends.setdefault(verb, _End())
-        if route.http_method in end.methods:
-            taken = end.methods[route.http_method].route
-            reason = f"{route.http_method} of this path already belongs to {taken.name}"
-            raise RouteError(reason, method=route.name, template=route.template.text, column=1)
+        taken = end.claimed(route.http_method)
+        if taken is not None:
+            raise _clash(route, taken.route)
         end.methods[route.http_method] = _leaf(route)
         return end
 
 
 def _allowed(missed: Iterable[_End[T]]) -> tuple[str, ...]:
     return tuple(sorted(set(chain.from_iterable(end.allowed for end in missed))))
+
+
+def _clash(route: Route[Any], taken: Route[Any]) -> RouteError:
+    reason = f"{route.http_method} of this path already belongs to {taken.name}"
+    if route.http_method != taken.http_method:
+        named = taken.http_method if route.http_method == ANY_METHOD else route.http_method
+        reason = f"{named} of this path already belongs to {taken.name}, and * stands for every HTTP method"
+    return RouteError(reason, method=route.name, template=route.template.text, column=1)
 
 
 def _leaf(route: Route[T]) -> _Leaf[T]:

@@ -22,6 +22,8 @@ REST = "**"
 _LITERAL = re.compile(r"(?:[A-Za-z0-9._~!$&'()+,;=@-]|%[0-9A-Fa-f]{2})+")
 _IDENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+# The escapes of letters, digits and -._~ (RFC 3986, section 2.3).
+_NEEDLESS_ESCAPE = re.compile(r"%(?:2[DEde]|3[0-9]|[46][1-9A-Fa-f]|5[0-9AFaf]|7[0-9AEae])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,16 @@ def parse(text: str) -> Template:
     return _Parser(text).template()
 
 
+def check_prefix(text: str) -> None:
+    """Check that what is to stand before templates consists of literal segments.
+
+    Raises:
+        RouteError: it does not; names the column.
+
+    """
+    _Parser(text).prefix()
+
+
 def normal_escapes(text: str) -> str:
     """Write percent-escapes in upper case, the equivalence RFC 3986, section 6.2.2.1, gives them."""
     if "%" not in text:
@@ -101,9 +113,13 @@ class _Parser:
         self._expect("/")
         self._path(self._segment)
         verb = self._literal("a verb") if self._take(":") else ""
-        if self._at < len(self._text):
-            self._fail("unexpected character")
+        self._end()
         return Template(self._text, tuple(self._segments), verb, tuple(self._variables))
+
+    def prefix(self) -> None:
+        self._expect("/")
+        self._path(lambda: self._append(self._literal("a literal segment")))
+        self._end()
 
     def _path(self, segment: Callable[[], None]) -> None:
         segment()
@@ -154,7 +170,13 @@ class _Parser:
         return tuple(names)
 
     def _literal(self, what: str) -> str:
-        return normal_escapes(self._token(_LITERAL, what))
+        here = self._at
+        text = self._token(_LITERAL, what)
+        # With and without such an escape a path is the same (RFC 3986, section 6.2.2.2), and could be claimed twice.
+        needless = _NEEDLESS_ESCAPE.search(text)
+        if needless is not None:
+            self._fail(f"{needless[0]} needs no escape; write it unescaped", at=here + needless.start())
+        return normal_escapes(text)
 
     def _token(self, pattern: re.Pattern[str], what: str) -> str:
         found = pattern.match(self._text, self._at)
@@ -162,6 +184,10 @@ class _Parser:
             self._fail(f"expected {what}")
         self._at = found.end()
         return found[0]
+
+    def _end(self) -> None:
+        if self._at < len(self._text):
+            self._fail("unexpected character")
 
     def _take(self, symbol: str) -> bool:
         if not self._text.startswith(symbol, self._at):

@@ -14,11 +14,12 @@ from ._binding import Binding
 from ._call import Call, Request, Target
 from ._dialect import Dialect
 from ._errors import MethodNotAllowed, NoRoute, RouteError
-from ._fields import HTTP_BODY
+from ._fields import is_http_body
+from ._query import NameTables
 from ._router import Route, Router
 from ._rules import HttpRule, http_rules
 from ._status import ErrorWriter
-from ._template import Template, parse
+from ._template import Template, check_prefix, normal_escapes, parse
 from ._url import path_text
 from ._view import Codecs, Views
 from .protojson import Codec
@@ -57,16 +58,16 @@ class Transcoder:
 
         Args:
             methods: from any services and any descriptor pool.
-            prefix: a path put before every template, such as `/auth/v1`; still percent-encoded.
+            prefix: literal segments put before every template, such as `/auth/v1`; still percent-encoded.
             dialect: how JSON is spoken; the strict default refuses what it does not know.
 
         Raises:
-            RouteError: a rule is malformed, does not fit its messages, or clashes with another.
+            RouteError: a rule is malformed, does not fit its messages, or clashes with another; or the prefix is
+                malformed.
 
         """
-        if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
-            raise RouteError("the prefix must start with a slash and not end with one")
         self.prefix = prefix
+        self._start = _start(prefix)
         self.dialect = dialect or Dialect()
         usual = Codec(
             self.dialect.style,
@@ -76,6 +77,7 @@ class Transcoder:
         )
         self._codecs = Codecs(usual)
         self._errors = ErrorWriter(usual, self.dialect.errors)
+        self._tables = NameTables()
         self.endpoints = tuple(_endpoint(method, rule) for method in methods for rule in http_rules(method))
         self._router = Router(self._route(endpoint) for endpoint in self.endpoints)
 
@@ -94,9 +96,12 @@ class Transcoder:
 
         """
         path = path_text(raw_path)
-        if not path.startswith(self.prefix):
-            raise NoRoute
-        found = self._router.match(http_method, path[len(self.prefix) :])
+        if self._start:
+            size = len(self._start)
+            start, path = path[:size], path[size:]
+            if start != self._start and normal_escapes(start) != self._start:
+                raise NoRoute
+        found = self._router.match(http_method, path)
         return Call(found.route.target, found.captures, Request(http_method, query_string, headers))
 
     def refusal(self, error: NoRoute | MethodNotAllowed, http_method: str) -> Answer:
@@ -123,11 +128,12 @@ class Transcoder:
         target = Target(
             method=method,
             template=template.text,
-            binding=Binding(method, rule, template, self._codecs.usual, self.dialect),
+            binding=Binding(method, rule, template, self._codecs.usual, self.dialect, self._tables),
             views=Views(method, field, self._codecs),
             content=_raw_content(method, field),
             errors=self._errors,
             lenient_bodies=self.dialect.lenient_bodies,
+            compress=self.dialect.compress,
         )
         return Route(rule.http_method, template, method.full_name, target)
 
@@ -137,6 +143,17 @@ def _endpoint(method: MethodDescriptor, rule: HttpRule) -> Endpoint:
         return Endpoint(method, rule, parse(rule.path))
     except RouteError as error:
         raise RouteError(error.reason, method=method.full_name, template=rule.path, column=error.column) from None
+
+
+def _start(prefix: str) -> str:
+    """The prefix as paths are compared with it."""
+    if prefix:
+        try:
+            check_prefix(prefix)
+        except RouteError as error:
+            reason = f"the prefix must be literal segments: {error.reason}"
+            raise RouteError(reason, template=prefix, column=error.column) from None
+    return normal_escapes(prefix)
 
 
 def _response_field(method: MethodDescriptor, rule: HttpRule) -> FieldDescriptor | None:
@@ -151,8 +168,7 @@ def _response_field(method: MethodDescriptor, rule: HttpRule) -> FieldDescriptor
 
 def _raw_content(method: MethodDescriptor, field: FieldDescriptor | None) -> Callable[[Any], Any] | None:
     """Return what finds the google.api.HttpBody in an answer; None where answers are JSON."""
-    shown = field.message_type if field else method.output_type
-    if shown is None or shown.full_name != HTTP_BODY or (field and field.is_repeated):
+    if not is_http_body(field or method.output_type):
         return None
     name = field.name if field else ""
     return (lambda message: getattr(message, name)) if name else (lambda message: message)

@@ -10,13 +10,14 @@ A handler is a coroutine function, or an asynchronous generator function for a s
 """
 
 import asyncio
+import base64
 import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, MutableMapping, Sequence
 from contextlib import aclosing, suppress
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -28,7 +29,7 @@ from ._answer import Answer
 from ._call import Call
 from ._dialect import Dialect
 from ._errors import BadRequest, MethodNotAllowed, NoRoute
-from ._metadata import HeaderRules, seconds_of
+from ._metadata import HeaderRules, Value, seconds_of
 from ._transcoder import Transcoder
 
 Scope = MutableMapping[str, Any]
@@ -38,10 +39,9 @@ Headers = list[tuple[bytes, bytes]]
 
 _log = logging.getLogger(__name__)
 
-_OVER = object()  # instead of a further message
-
 # What HTTP carries (RFC 9110, section 5.5); a line end would begin another header.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e\xa0-\xff]+( +[\x21-\x7e\xa0-\xff]+)*|")
+_PATH_UNIT = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 
 
 class Failure(Exception):
@@ -59,16 +59,16 @@ class Failure(Exception):
 class Context:
     """What a handler may ask and say beside its messages."""
 
-    def __init__(self, metadata: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, metadata: Iterable[tuple[str, Value]] = ()) -> None:
         """Keep the metadata of the request."""
-        self._metadata = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in metadata)
-        self._trailing: list[tuple[str, str]] = []
+        self._metadata = tuple(metadata)
+        self._trailing: list[tuple[str, Value]] = []
 
-    def invocation_metadata(self) -> Sequence[tuple[str, str]]:
-        """Return the headers of the request that are metadata."""
+    def invocation_metadata(self) -> Sequence[tuple[str, Value]]:
+        """Return the headers of the request that are metadata: bytes under names that end in `-bin`, else text."""
         return self._metadata
 
-    def set_trailing_metadata(self, metadata: Iterable[tuple[str, str]]) -> None:
+    def set_trailing_metadata(self, metadata: Iterable[tuple[str, Value]]) -> None:
         """Set metadata of the response; what the rules list becomes headers, unless a stream has begun.
 
         Raises:
@@ -77,11 +77,11 @@ class Context:
         """
         metadata = list(metadata)
         for name, value in metadata:
-            if not _HEADER_VALUE.fullmatch(value):
+            if not (name.endswith("-bin") if isinstance(value, bytes) else _HEADER_VALUE.fullmatch(value)):
                 raise ValueError(f"not a value for a header: {name}")
         self._trailing = metadata
 
-    def trailing_metadata(self) -> Sequence[tuple[str, str]]:
+    def trailing_metadata(self) -> Sequence[tuple[str, Value]]:
         """Return what `set_trailing_metadata` has set."""
         return self._trailing
 
@@ -126,14 +126,21 @@ class Application:
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            raise NotImplementedError("only HTTP is served")
+        """Serve one request, or answer what else a server asks."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _live(receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})  # before it is accepted: 403
+        else:
+            raise NotImplementedError("a protocol that ASGI did not have yet")
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         method, headers = scope["method"], scope["headers"]
-        # Servers need not give the raw path. Without it, an encoded slash in the path cannot be told from a bare one.
-        path = scope.get("raw_path") or quote(scope["path"], safe="/:@!$&'()*+,;=")
         try:
-            call = self.transcoder.match(method, path, scope["query_string"], headers)
+            call = self.transcoder.match(method, _path(scope), scope["query_string"], headers)
         except (NoRoute, MethodNotAllowed) as error:
             await send_answer(send, self.transcoder.refusal(error, method))
             return
@@ -163,6 +170,36 @@ async def send_answer(send: Send, answer: Answer, headers: Iterable[tuple[bytes,
     await send({"type": "http.response.body", "body": answer.body})
 
 
+async def _live(receive: Receive, send: Send) -> None:
+    """Tell a server that starts or stops that there is nothing to wait for."""
+    kind = ""
+    while kind != "lifespan.shutdown":
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
+
+
+def _path(scope: Scope) -> bytes:
+    """Return the raw path below the one that the application is mounted at."""
+    # Servers need not give the raw path. Without it, an encoded slash in the path cannot be told from a bare one.
+    # Whatever is not Unicode in it becomes bytes that are not UTF-8.
+    path = scope.get("raw_path") or quote(scope["path"], safe="/:@!$&'()*+,;=", errors="surrogatepass").encode()
+    root = scope.get("root_path", "").encode(errors="surrogatepass")
+    return _below(root, path) if root else path
+
+
+def _below(root: bytes, path: bytes) -> bytes:
+    """Return what follows the decoded `root` in a raw path; the whole path where that is not below it."""
+    start = root
+    if not path.startswith(root):
+        start = b"".join(_PATH_UNIT.findall(path[: 3 * len(root)])[: len(root)])
+        if unquote_to_bytes(start) != root:
+            return path
+    rest = path[len(start) :]
+    if not rest or rest.startswith(b"/"):
+        return rest
+    return b"/" + rest if root.endswith(b"/") else path
+
+
 class _Exchange:
     """One request being served."""
 
@@ -172,11 +209,12 @@ class _Exchange:
         self._rules = rules
         self._headers = headers
         self._to_client = send
-        self._context = Context(rules.metadata(headers))
+        self._context = Context()
         self._arrived = asyncio.get_running_loop().time()
         self._deadline: float | None = None
         self._answer: Answer | None = None
         self._started = False
+        self._broken = False
 
     async def run(self, body: bytes) -> None:
         with suppress(_Gone):
@@ -191,70 +229,76 @@ class _Exchange:
     async def _serve(self, body: bytes) -> Failure | None:
         """Run the handler and send its stream, if it is one; return how the call failed, if it has."""
         try:
-            self._read_deadline()
-            await self._handle(self._call.message(body))
+            request = self._read(body)
+            if self._is_late():  # a handler that never waits would not notice
+                return _too_late()
+            async with asyncio.timeout_at(self._deadline) as deadline:
+                await self._handle(request)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
             return _unexpected()  # nobody cancelled this call: it waited for something that was
-        except BadRequest as error:
-            return Failure(Code.INVALID_ARGUMENT, str(error), http_status=error.http_status)
+        except TimeoutError:
+            return _too_late() if deadline.expired() else _unexpected()
         except Failure as error:
             return error
         except Exception:  # noqa: BLE001 - the last resort: nothing of it may reach the client
             return _unexpected()
         return None
 
-    def _read_deadline(self) -> None:
-        given = [value for name, value in self._headers if name == b"grpc-timeout"]
-        if given:
-            self._deadline = self._arrived + seconds_of(b",".join(given))
-            if self._deadline <= asyncio.get_running_loop().time():  # a handler that never waits would not notice
-                raise _too_late()
+    def _read(self, body: bytes) -> Message:
+        """Read the headers and the message; a `BadRequest` is the client's only here, and the handler's later."""
+        try:
+            given = [value for name, value in self._headers if name == b"grpc-timeout"]
+            if given:
+                self._deadline = self._arrived + seconds_of(b",".join(given))
+            self._context = Context(self._rules.decoded(self._headers))
+            return self._call.message(body)
+        except BadRequest as error:
+            raise Failure(Code.INVALID_ARGUMENT, str(error), http_status=error.http_status) from None
+
+    def _is_late(self) -> bool:
+        return self._deadline is not None and self._deadline <= asyncio.get_running_loop().time()
 
     async def _handle(self, request: Message) -> None:
         if self._call.method.server_streaming:
             await self._stream(self._handler(request, self._context))
         else:
-            response = await self._in_time(self._handler(request, self._context))
+            response = await self._handler(request, self._context)
             self._answer = self._call.answer(self._call.encode(response))
 
     async def _stream(self, responses: AsyncGenerator[Message]) -> None:
         async with aclosing(responses) as messages:
-            while (message := await self._in_time(anext(messages, _OVER))) is not _OVER:
+            async for message in messages:
+                if self._is_late():  # neither the handler nor the server has waited, or the handler went on regardless
+                    raise _too_late()
                 data = self._call.encode(message)
                 await self._start()
                 if self._call.head:
                     return
+                self._broken = True  # if the deadline ends the wait for a slow client, this item is lost
                 await self._chunk(self._call.item(data))
-
-    async def _in_time(self, work: Awaitable[Any]) -> Any:
-        """Await a handler until the deadline, which never cuts what is being sent."""
-        try:
-            async with asyncio.timeout_at(self._deadline) as deadline:
-                return await work
-        except TimeoutError:
-            if deadline.expired():
-                raise _too_late() from None
-            raise
+                self._broken = False
 
     async def _respond(self, answer: Answer) -> None:
         await send_answer(self._send, answer, self._outgoing())
 
     async def _start(self) -> None:
         if not self._started:
-            self._started = True
             status, headers = self._call.stream_head()
             headers += self._outgoing()
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            self._started = True  # not before: where a slow client makes it wait, the deadline may end that
             if self._call.head:
                 await self._chunk(b"", more=False)
 
     async def _end(self, failure: Failure | None) -> None:
         await self._start()
-        end = self._call.stream_end(failure.status if failure else None)
         # An end that cannot be told is left out: the server then breaks the connection or the stream.
+        if self._broken:
+            return
+        end = self._call.stream_end(failure.status if failure else None)
         if end is not None and not self._call.head:
             await self._chunk(end, more=False)
 
@@ -269,11 +313,15 @@ class _Exchange:
 
     def _outgoing(self) -> Headers:
         metadata = self._rules.headers(self._context.trailing_metadata())
-        return [(name.encode(), value.encode("latin-1")) for name, value in metadata]
+        return [(name.encode(), _header_value(value)) for name, value in metadata]
 
 
 class _Gone(BaseException):
     """The client has gone away while it was being answered; no handler's `except Exception` is meant."""
+
+
+def _header_value(value: Value) -> bytes:
+    return value.encode("latin-1") if isinstance(value, str) else base64.b64encode(value).rstrip(b"=")
 
 
 def _too_late() -> Failure:

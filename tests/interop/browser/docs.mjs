@@ -41,14 +41,17 @@ async function visit(page) {
   );
 
   await page.click(".auth-wrapper .authorize");
+  const schemes = await page.locator(".auth-container h4").allInnerTexts();
   await page.fill("#auth-bearer-value", token);
   await page.click(".auth-container:has(#auth-bearer-value) button.authorize");
   await page.click(".dialog-ux .btn-done >> nth=0");
 
-  await page.click("[id$=-AuthService_GetMyUser] .opblock-summary-control");
-  await page.click("[id$=-AuthService_GetMyUser] .execute");
-  const live = page.locator("[id$=-AuthService_GetMyUser] .live-responses-table tbody");
+  const operation = page.locator("[id$=-AuthService_GetMyUser]");
+  await operation.locator(".opblock-summary-control").click();
+  const example = await operation.locator(".model-example .highlight-code pre").first().innerText();
+  await operation.locator(".execute").click();
+  const live = operation.locator(".live-responses-table tbody");
   const status = await live.locator(".response-col_status").first().innerText();
   const answer = await live.locator(".highlight-code pre").first().innerText();
-  return { title, operations, status, answer, ...seen };
+  return { title, operations, schemes, example, status, answer, ...seen };
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +17,7 @@ from grpc_tools import protoc  # type: ignore[import-untyped]
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from authsvc.transcoding import HttpRule, http_rules
-from authsvc.transcoding._template import Template, parse
+from authsvc.transcoding import Dialect, Transcoder
 from authsvc.transcoding.openapi import comments, document
 
 Json = dict[str, Any]
@@ -38,15 +36,6 @@ import "google/protobuf/struct.proto";
 import "google/protobuf/timestamp.proto";
 import "google/protobuf/wrappers.proto";
 """
-
-
-@dataclass(frozen=True)
-class Route:
-    """An endpoint, as the documents take them."""
-
-    method: MethodDescriptor
-    rule: HttpRule
-    template: Template
 
 
 @cache
@@ -76,11 +65,6 @@ def said(text: str, *, head: str = _HEAD) -> Mapping[str, str]:
     return comments(FileDescriptorSet(file=[own]).SerializeToString())
 
 
-def routes(*methods: MethodDescriptor) -> list[Route]:
-    """The endpoints of these methods."""
-    return [Route(method, rule, parse(rule.path)) for method in methods for rule in http_rules(method)]
-
-
 def described(text: str, *services: str, head: str = _HEAD, **options: Any) -> Json:
     """The document of services in a file with this text, checked against the specification of OpenAPI."""
     known = pool(text, head=head)
@@ -89,9 +73,12 @@ def described(text: str, *services: str, head: str = _HEAD, **options: Any) -> J
     return checked([method for service in found for method in service.methods], **options)
 
 
-def checked(methods: list[MethodDescriptor], **options: Any) -> Json:
+def checked(
+    methods: list[MethodDescriptor], *, prefix: str = "", dialect: Dialect | None = None, **options: Any
+) -> Json:
     """The document of these methods, checked against the specification of OpenAPI."""
-    made = document(routes(*methods), **{"title": "Books", "version": "1", **options})
+    transcoder = Transcoder(methods, prefix=prefix, dialect=dialect)
+    made = document(transcoder, **{"title": "Books", "version": "1", **options})
     assert [error.message for error in OpenAPIV31SpecValidator(made).iter_errors()] == []
     return made
 

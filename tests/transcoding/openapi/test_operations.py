@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
+from google.rpc.status_pb2 import Status
 from transcoding.openapi.support import (
     Json,
     books,
@@ -16,11 +17,11 @@ from transcoding.openapi.support import (
     operations,
     parameters,
     pool,
-    routes,
     rpc,
     schema,
 )
 
+from authsvc.transcoding import Dialect, ErrorFormat, Transcoder, aip193_error, status_error
 from authsvc.transcoding.openapi import SYSTEM_PARAMETERS, Security, document
 
 BOOK = {"$ref": "#/components/schemas/books.v1.Book"}
@@ -79,7 +80,7 @@ def test_types_that_hold_each_other_end() -> None:
     fields = "".join(f"{kind} k{number} = {number + 1}; " for number, kind in enumerate(kinds))
     text = "".join(f"message {kind} {{ {fields} string text = 100; }}" for kind in kinds)
     service = pool(books(get("/a", takes="K0"), text)).FindServiceByName("books.v1.Books")
-    _, operation = only(document(routes(*service.methods), title="Books", version="1"))
+    _, operation = only(document(Transcoder(service.methods), title="Books", version="1"))
     assert len(operation["parameters"]) == 1000
 
 
@@ -170,12 +171,6 @@ def test_raw_streams_are_raw() -> None:
     assert operation["responses"]["200"]["content"] == RAW
 
 
-def test_streams_of_requests_are_arrays_or_lines() -> None:
-    """A stream of requests is an array or lines."""
-    _, operation = only(described(books(rpc('post: "/a" body: "*"', takes="stream Book"))))
-    assert list(operation["requestBody"]["content"]) == [JSON, "application/x-ndjson"]
-
-
 def test_each_binding_is_an_operation() -> None:
     """Additional bindings have operations of their own, with ids of their own."""
     http = 'get: "/a/{name}" additional_bindings { get: "/b" } additional_bindings { post: "/b" body: "*" }'
@@ -217,7 +212,7 @@ def test_the_answer_to_head_has_no_content() -> None:
     assert operation["responses"]["200"] == {"description": "The answer."}
 
 
-@pytest.mark.parametrize("kind", ["*", "PURGE", "get"])
+@pytest.mark.parametrize("kind", ["*", "PURGE", "M-SEARCH"])
 def test_custom_methods_that_openapi_does_not_know(kind: str) -> None:
     """They are listed beside the path item's operations."""
     made = described(books(rpc(f'custom {{ kind: "{kind}" path: "/a" }}')))
@@ -276,25 +271,46 @@ def test_shared_parameters_stand_at_every_operation() -> None:
                      shared_parameters=SYSTEM_PARAMETERS)  # fmt: skip
     names = {path: [each.get("$ref", each.get("name")) for each in operation["parameters"]]
              for (_, path), operation in operations(made).items()}  # fmt: skip
-    shared = [f"#/components/parameters/{name}" for name in ("fields", "prettyPrint", "alt")]
+    shared = [f"#/components/parameters/{name}" for name in ("fields", "fieldMask", "prettyPrint", "alt")]
     assert names == {"/a": ["name", "pages", *shared], "/b": ["fields", *shared[1:]]}
-    assert made["components"]["parameters"]["alt"]["name"] == "$alt"
+    known = {name: (each["name"], each["in"]) for name, each in made["components"]["parameters"].items()}
+    assert known == {
+        "fields": ("fields", "query"),
+        "fieldMask": ("X-Goog-FieldMask", "header"),
+        "prettyPrint": ("prettyPrint", "query"),
+        "alt": ("$alt", "query"),
+    }
 
 
-@pytest.mark.parametrize("form", ["status", "aip193", {"type": "string"}])
-def test_errors_have_the_form_that_is_asked_for(form: Any) -> None:
-    """Every operation refers to the error: a google.rpc.Status, one of AIP-193, or what the caller says."""
-    made = described(books(get("/a")), errors=form)
+def error_of(errors: Any) -> tuple[Json, Json]:
+    """The schema of errors in a document of a transcoder that writes them so, and that document."""
+    made = described(books(get("/a")), dialect=Dialect(errors=errors))
     assert only(made)[1]["responses"]["default"] == {"$ref": "#/components/responses/Error"}
-    error = made["components"]["responses"]["Error"]["content"][JSON]["schema"]
-    if form == "status":
-        assert error == {"$ref": "#/components/schemas/google.rpc.Status"}
-        assert list(schema(made, "google.rpc.Status")["properties"]) == ["code", "message", "details"]
-        assert "code of gRPC" in schema(made, "google.rpc.Status")["properties"]["code"]["description"]
-    elif form == "aip193":
-        assert list(error["properties"]["error"]["properties"]) == ["code", "message", "status", "details"]
-    else:
-        assert error == form
+    return made["components"]["responses"]["Error"]["content"][JSON]["schema"], made
+
+
+def test_errors_are_described_as_the_transcoder_writes_them() -> None:
+    """Every operation refers to the error: a google.rpc.Status, or one of AIP-193."""
+    error, made = error_of(status_error)
+    assert error == {"$ref": "#/components/schemas/google.rpc.Status"}
+    assert list(schema(made, "google.rpc.Status")["properties"]) == ["code", "message", "details"]
+    assert "code of gRPC" in schema(made, "google.rpc.Status")["properties"]["code"]["description"]
+    error, made = error_of(aip193_error)
+    assert list(error["properties"]["error"]["properties"]) == ["code", "message", "status", "details"]
+    assert list(made["components"]["schemas"]) == ["books.v1.Book", "google.protobuf.Any"]
+
+
+def test_errors_of_ones_own_are_described_if_their_format_tells() -> None:
+    """A format with a schema has that one, which may refer to messages; from a plain function comes any JSON."""
+
+    def own(error: Any, details: list[Any], http_status: int) -> tuple[int, Any]:
+        return http_status, [error.message]
+
+    assert error_of(own)[0] == {}
+    assert error_of(ErrorFormat(own))[0] == {}
+    assert error_of(ErrorFormat(own, lambda _: {"type": "array"}))[0] == {"type": "array"}
+    error, made = error_of(ErrorFormat(own, lambda schema_of: schema_of(Status.DESCRIPTOR)))
+    assert schema(made, error["$ref"].rpartition("/")[2])["type"] == "object"
 
 
 def test_the_head_of_the_document() -> None:
@@ -305,7 +321,7 @@ def test_the_head_of_the_document() -> None:
     assert made["tags"] == [{"name": "books.v1.Books", "description": "Sells books."}]
 
 
-def test_no_endpoints_make_a_document_too() -> None:
+def test_no_routes_make_a_document_too() -> None:
     """A server without routes has an empty document."""
     made = checked([])
     assert made["paths"] == {}

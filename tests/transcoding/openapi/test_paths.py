@@ -60,7 +60,7 @@ def found(template: str, **options: str) -> tuple[str, dict[str, Json]]:
         ("/v1/{name=config/main}", "/v1/config/main"),
         ("/v1/*/books/**", "/v1/{v1}/books/{book}"),
         ("/*/*", "/{segment}/{segment_2}"),
-        ("/a~b/{name=c%2dd/*}", "/a~b/c%2Dd/{c_2Dd}"),
+        ("/a~b/{name=c%20d/*}", "/a~b/c%20d/{c_20d}"),
     ],
 )
 def test_templates_become_paths(template: str, expected: str) -> None:

@@ -12,6 +12,7 @@ from google.protobuf.message_factory import GetMessageClass
 from transcoding.foreign import method, rule
 from transcoding.openapi.support import Json, books, checked, described, fits, get, only, operations, rpc, schema
 
+from authsvc.transcoding import Call, Dialect, Transcoder
 from authsvc.transcoding.protojson import Codec, Style
 
 ITEM = "shop.Item"
@@ -30,9 +31,9 @@ def foreign() -> MethodDescriptor:
     return method(rule("POST", "/items", body="*"))
 
 
-def item(**options: Any) -> Json:
-    """The document that describes it."""
-    return checked([foreign()], **options)
+def item(style: Style | None = None) -> Json:
+    """The document that describes it, written in this style."""
+    return checked([foreign()], dialect=Dialect(style=style or Style()))
 
 
 @pytest.mark.parametrize(
@@ -166,20 +167,51 @@ def test_names_follow_the_style() -> None:
     text = books(
         get("/{shelf_name}/books", takes="Find"), "message Find { string shelf_name = 1; int32 page_size = 2; }"
     )
-    path, operation = only(described(text, style=Style(proto_names=True)))
+    path, operation = only(described(text, dialect=Dialect(style=Style(proto_names=True))))
     assert path == "/{shelf_name}/books"
     assert [parameter["name"] for parameter in operation["parameters"]] == ["shelf_name", "page_size"]
 
 
-def test_enums_may_be_numbers() -> None:
-    """With enum numbers an enum is an integer of its numbers, each once, and the names stand beside."""
-    enum = "enum Kind { option allow_alias = true; NONE = 0; SOME = 7; ANY = 7; LESS = -1; }"
-    text = books(get("/a", takes="Box"), f"{enum} message Box {{ Kind kind = 1; }}")
-    assert schema(described(text), "books.v1.Kind") == {"type": "string", "enum": ["NONE", "SOME", "ANY", "LESS"]}
-    found = schema(described(text, style=Style(enum_numbers=True)), "books.v1.Kind")
-    assert (found["type"], found["enum"]) == ("integer", [-1, 0, 7])
-    assert found["x-enum-varnames"] == ["LESS", "NONE", "SOME"]
+KINDS = "enum Kind { option allow_alias = true; NONE = 0; SOME = 7; ANY = 7; LESS = -1; }"
+KIND_NAMES = {"type": "string", "enum": ["NONE", "SOME", "ANY", "LESS"]}
+ANY_INT32 = {"type": "integer", "format": "int32"}
+NUMBERS = Dialect(style=Style(enum_numbers=True))
+
+
+def kind(syntax: str, dialect: Dialect | None = None) -> Json:
+    """The schema of an enum in a file of this syntax."""
+    head = f'syntax = "{syntax}"; package books.v1; import "google/api/annotations.proto";'
+    label = "optional " if syntax == "proto2" else ""
+    text = f"{KINDS} message Box {{ {label}Kind kind = 1; }}"
+    text += 'service Books { rpc Get(Box) returns (Box) { option (google.api.http) = { post: "/a" body: "*" }; } }'
+    return schema(described(text, head=head, dialect=dialect), "books.v1.Kind")
+
+
+def test_an_open_enum_is_a_name_or_any_number() -> None:
+    """The form that the style writes comes first; numbers without a name are no mistake."""
+    assert kind("proto3") == {"anyOf": [KIND_NAMES, ANY_INT32]}
+    found = kind("proto3", NUMBERS)
+    assert found["anyOf"] == [ANY_INT32, KIND_NAMES]
     assert "`SOME` (7)" in found["description"]
+
+
+def test_a_closed_enum_is_a_name_or_its_number() -> None:
+    """Enums of proto2 hold no other numbers; each is there once, with its name beside."""
+    listed = {**ANY_INT32, "enum": [-1, 0, 7], "x-enum-varnames": ["LESS", "NONE", "SOME"]}
+    assert kind("proto2") == {"anyOf": [KIND_NAMES, listed]}
+    assert kind("proto2", NUMBERS)["anyOf"] == [listed, KIND_NAMES]
+
+
+@pytest.mark.parametrize("dialect", [Dialect(), NUMBERS], ids=["names", "numbers"])
+@pytest.mark.parametrize("encoding", ["int", "string"])
+@pytest.mark.parametrize("number", [0, 1, 77, -(2**31)])
+def test_enums_in_either_encoding_fit(dialect: Dialect, encoding: str, number: int) -> None:
+    """What a client gets that asks for names or for numbers follows the schema, unknown numbers too."""
+    transcoder = Transcoder([foreign()], dialect=dialect)
+    message = GetMessageClass(foreign().output_type)(colour=number, colours=[number])
+    call: Call = transcoder.match("POST", "/items", f"$alt=json;enum-encoding={encoding}".encode())
+    call.message(b"{}")
+    assert fits(item(dialect.style), ITEM, json.loads(call.encode(message)))
 
 
 def test_fields_with_presence_may_be_null() -> None:

@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescri
 from .. import Endpoint
 from .._answer import JSON
 from .._binding import WHOLE
-from .._fields import HTTP_BODY, spellings
+from .._fields import is_http_body, spellings
 from .._framing import ARRAY, STREAM_TYPES
 from ._kinds import Json, Security
 from ._parameters import path_parameter, query_parameters
@@ -74,7 +74,7 @@ class Operations:
         return self._content(request)
 
     def _content(self, holder: Descriptor | FieldDescriptor) -> Json:
-        if _is_raw(holder):
+        if is_http_body(holder):
             return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
         return {JSON: {"schema": self._schema(holder)}}
 
@@ -102,13 +102,6 @@ class Operations:
         item = content[JSON]["schema"]
         array = {"type": "array", "items": item}
         return {kind: {"schema": array if kind == ARRAY else item} for kind in STREAM_TYPES}
-
-
-def _is_raw(holder: Descriptor | FieldDescriptor) -> bool:
-    if isinstance(holder, Descriptor):
-        return bool(holder.full_name == HTTP_BODY)
-    kind = holder.message_type
-    return kind is not None and kind.full_name == HTTP_BODY and not holder.is_repeated
 
 
 def summary(text: str) -> str:

@@ -8,7 +8,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from .. import Endpoint
 from .._binding import WHOLE
-from .._fields import NULL_VALUE, STRINGS, WELL_KNOWN, WRAPPERS
+from .._fields import NULL_VALUE, STRINGS, WELL_KNOWN, WRAPPERS, is_http_body
 from .._query import MAX_PARAMETERS
 from .._template import Variable
 from ._kinds import Json
@@ -108,17 +108,17 @@ _Chain = tuple[FieldDescriptor, ...]
 
 def _leaves(descriptor: Descriptor, outer: _Chain) -> Iterator[_Chain]:
     """Yield the fields that a query can hold, each with those around it; a type inside itself is not entered again."""
+    if is_http_body(descriptor):
+        return
     entered = {descriptor.full_name} | {field.containing_type.full_name for field in outer if field.containing_type}
     for field in descriptor.fields:
         kind, chain = field.message_type, (*outer, field)
         if kind is None:
             if field.enum_type is None or field.enum_type.full_name != NULL_VALUE:
                 yield chain
-        elif field.is_repeated:
-            continue
         elif kind.full_name in STRINGS | WRAPPERS:
             yield chain
-        elif kind.full_name not in WELL_KNOWN | entered:
+        elif not field.is_repeated and kind.full_name not in WELL_KNOWN | entered:
             yield from _leaves(kind, chain)
 
 
