@@ -39,6 +39,8 @@ FIND = """
       repeated Book books = 8;
       map<string, string> labels = 9;
       google.protobuf.NullValue nothing = 10;
+      repeated google.protobuf.Duration pauses = 11;
+      google.api.HttpBody cover = 12;
     }
     message Filter {
       // When it was written.
@@ -61,6 +63,7 @@ def test_unbound_fields_are_query_parameters() -> None:
     """Every field that a query can hold is a parameter, nested ones by dots; a type inside itself is not entered."""
     assert list(query()) == [
         "filter.since", "filter.book.name", "filter.book.pages", "filter.text", "pageSize", "kinds", "mask", "limit",
+        "pauses",
     ]  # fmt: skip
 
 
@@ -118,7 +121,7 @@ def test_a_body_without_path_variables_is_the_message() -> None:
 def test_a_body_may_be_one_field() -> None:
     """The field is the body, the others are path and query."""
     found = query(more='body: "filter"')
-    assert list(found) == ["pageSize", "kinds", "mask", "limit"]
+    assert list(found) == ["pageSize", "kinds", "mask", "limit", "pauses"]
     _, operation = only(described(books(rpc('post: "/{parent}" body: "books"', takes="Find"), FIND)))
     assert operation["requestBody"]["content"][JSON]["schema"] == {"type": "array", "items": BOOK}
 
