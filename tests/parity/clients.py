@@ -25,7 +25,9 @@ _ROUTES = {
     "ListMyUserGrants": ("POST", "/auth/v1/usergrants/me/_search"),
 }
 # Entries of the response that differ from call to call, or that the protocol itself adds.
-_VOLATILE = {"x-request-id", "date", "content-length", "content-type", "x-content-type-options", "grpc-accept-encoding"}
+_VOLATILE = {
+    "x-request-id", "date", "content-length", "content-type", "vary", "x-content-type-options", "grpc-accept-encoding",
+}  # fmt: skip
 
 
 @dataclass
