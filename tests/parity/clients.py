@@ -26,7 +26,7 @@ _ROUTES = {
 }
 # Entries of the response that differ from call to call, or that the protocol itself adds.
 _VOLATILE = {
-    "x-request-id", "date", "content-length", "content-type", "vary", "x-content-type-options", "grpc-accept-encoding",
+    "x-request-id", "date", "content-encoding", "content-length", "content-type", "vary", "x-content-type-options", "grpc-accept-encoding",
 }  # fmt: skip
 
 
