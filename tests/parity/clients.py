@@ -26,8 +26,15 @@ _ROUTES = {
 }
 # Entries of the response that differ from call to call, or that the protocol itself adds.
 _VOLATILE = {
-    "x-request-id", "date", "content-encoding", "content-length", "content-type", "vary", "x-content-type-options", "grpc-accept-encoding",
-}  # fmt: skip
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "grpc-accept-encoding",
+    "vary",
+    "x-content-type-options",
+    "x-request-id",
+}
 
 
 @dataclass
