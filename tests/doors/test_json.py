@@ -270,7 +270,7 @@ async def test_only_listed_metadata_becomes_headers() -> None:
 
 
 async def test_only_listed_headers_become_metadata() -> None:
-    """Four headers under their own name, and `Grpc-Metadata-` without its prefix; cookies and all else stay out."""
+    """Four headers under their own name only, others by `Grpc-Metadata-` without it; cookies and all else stay out."""
     seen: list[Any] = []
 
     async def behaviour(request: Any, context: Any) -> Any:
@@ -286,6 +286,7 @@ async def test_only_listed_headers_become_metadata() -> None:
         ("Grpc-Metadata-X-A", "1"),
         ("Grpc-Metadata-X-A", b"\xfc"),
         ("Grpc-Metadata-X-B-Bin", "AAE"),
+        ("Grpc-Metadata-Authorization", "Bearer y"),
         ("Grpc-Metadata-Host", "h"),
         ("Grpc-Metadata-Grpc-Timeout", "1n"),
         ("X-Forwarded-For", "1.2.3.4"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -396,6 +397,30 @@ async def test_a_slow_client_holds_no_handler(seconds: int) -> None:
     async with asyncio.timeout(5):
         await request.task
     assert request.events == []
+
+
+@pytest.mark.parametrize("how", ["returns", "fails"])
+async def test_a_slow_client_holds_nothing_of_the_handler(how: str) -> None:
+    """What it had is released before anything is sent."""
+
+    class Costly:
+        pass
+
+    kept = []
+
+    async def get(request: Any, context: Any) -> Any:
+        costly = Costly()
+        kept.append(weakref.ref(costly))
+        if how == "fails":
+            await context.abort(5)
+        return request
+
+    request = Request(application(get=get), "GET", "/v1/items/a", reads=0)
+    await request.soon()
+    assert ([each() for each in kept], request.task.done()) == ([None], False)
+    request.leave()
+    async with asyncio.timeout(5):
+        await request.task
 
 
 # Clients that leave

@@ -36,6 +36,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+Failed = tuple[Status, int | None]  # and the status of HTTP, where it is not that of the table
+
+_TOO_LATE: Failed = Status(code=Code.DEADLINE_EXCEEDED, message="deadline exceeded"), None
 
 _log = logging.getLogger(__name__)
 
@@ -218,20 +221,23 @@ class _Exchange:
 
     async def run(self, body: bytes) -> None:
         with suppress(_Gone):
-            failure = await self._serve(body)
-            if failure and not self._started:
-                await self._respond(self._call.failure(failure.status, failure.http_status))
+            failed = await self._serve(body)
+            if failed and not self._started:
+                await self._respond(self._call.failure(*failed))
             elif self._answer:
                 await self._respond(self._answer)
             else:
-                await self._end(failure)
+                await self._end(failed)
 
-    async def _serve(self, body: bytes) -> Failure | None:
-        """Run the handler and send its stream, if it is one; return how the call failed, if it has."""
+    async def _serve(self, body: bytes) -> Failed | None:
+        """Run the handler and send its stream, if it is one; return how the call failed, if it has.
+
+        That is no exception: one would keep what the handler had, until the client has read the answer.
+        """
         try:
             request = self._read(body)
             if self._is_late():  # a handler that never waits would not notice
-                return _too_late()
+                return _TOO_LATE
             async with asyncio.timeout_at(self._deadline) as deadline:
                 await self._handle(request)
         except asyncio.CancelledError:
@@ -240,9 +246,9 @@ class _Exchange:
                 raise
             return _unexpected()  # nobody cancelled this call: it waited for something that was
         except TimeoutError:
-            return _too_late() if deadline.expired() else _unexpected()
+            return _TOO_LATE if deadline.expired() else _unexpected()
         except Failure as error:
-            return error
+            return error.status, error.http_status
         except Exception:  # noqa: BLE001 - the last resort: nothing of it may reach the client
             return _unexpected()
         return None
@@ -272,7 +278,7 @@ class _Exchange:
         async with aclosing(responses) as messages:
             async for message in messages:
                 if self._is_late():  # neither the handler nor the server has waited, or the handler went on regardless
-                    raise _too_late()
+                    raise Failure(_TOO_LATE[0].code, _TOO_LATE[0].message)
                 data = self._call.encode(message)
                 await self._start()
                 if self._call.head:
@@ -293,12 +299,12 @@ class _Exchange:
             if self._call.head:
                 await self._chunk(b"", more=False)
 
-    async def _end(self, failure: Failure | None) -> None:
+    async def _end(self, failed: Failed | None) -> None:
         await self._start()
         # An end that cannot be told is left out: the server then breaks the connection or the stream.
         if self._broken:
             return
-        end = self._call.stream_end(failure.status if failure else None)
+        end = self._call.stream_end(failed[0] if failed else None)
         if end is not None and not self._call.head:
             await self._chunk(end, more=False)
 
@@ -324,13 +330,9 @@ def _header_value(value: Value) -> bytes:
     return value.encode("latin-1") if isinstance(value, str) else base64.b64encode(value).rstrip(b"=")
 
 
-def _too_late() -> Failure:
-    return Failure(Code.DEADLINE_EXCEEDED, "deadline exceeded")
-
-
-def _unexpected() -> Failure:
+def _unexpected() -> Failed:
     _log.exception("a handler failed")
-    return Failure(Code.INTERNAL, "internal error")
+    return Status(code=Code.INTERNAL, message="internal error"), None
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:
