@@ -138,6 +138,8 @@ def test_accepted_forms_read_as_the_reference_reads_them(field: str) -> None:
         ('"value": [{"a": -1e400}]', "", "the body has a number that is out of range"),
         ('"any": {"@type": "type.googleapis.com/no.Such"}', "any.@type", "is not a known type"),
         ('"any": {"@type": 5}', "any.@type", "must be a type URL"),
+        ('"any": {"@type": "shop.Item"}', "any.@type", "must be a type URL"),
+        ('"any": {"id": "x"}', "any.@type", "must be a type URL"),
         ('"any": []', "any", "must be a JSON object"),
         ('"any": "x"', "any", "must be a JSON object"),
         ('"whens": [null]', "whens[0]", "must be a time such as 2026-01-31T12:00:00Z"),
