@@ -26,16 +26,8 @@ from google.protobuf.message_factory import GetMessageClass
 if TYPE_CHECKING:
     from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-_DEPENDENCIES = (
-    any_pb2,
-    duration_pb2,
-    empty_pb2,
-    field_mask_pb2,
-    httpbody_pb2,
-    struct_pb2,
-    timestamp_pb2,
-    wrappers_pb2,
-)
+WELL_KNOWN_FILES = (any_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
+_DEPENDENCIES = (*WELL_KNOWN_FILES, httpbody_pb2)
 _SCALARS = {
     name.removeprefix("TYPE_").lower(): number
     for name, number in FieldDescriptorProto.Type.items()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from authsvc.transcoding import BadRequest, HeaderRules, seconds_of
+from authsvc.transcoding import BadRequest, HeaderRules
+from authsvc.transcoding.metadata import seconds_of
 
 
 def test_only_listed_headers_become_metadata() -> None:

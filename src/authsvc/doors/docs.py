@@ -16,8 +16,10 @@ from typing import Any
 import orjson
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
+from authsvc.doors.http import respond
 from authsvc.doors.metadata import header
-from authsvc.transcoding import accepts_gzip
+from authsvc.transcoding import Answer, accepts_gzip
+from authsvc.transcoding.asgi import send_answer
 
 # Swagger UI draws its icons from data: URLs.
 _POLICY = (
@@ -92,15 +94,16 @@ class Docs:
         """Serve one request."""
         file, method = self._files[scope["path"]], scope["method"]
         if method == "OPTIONS":
-            await _send(send, 204, [_ALLOW])
+            await send_answer(send, Answer(204, [_ALLOW], b""))
         elif method not in {"GET", "HEAD"}:
-            await _send(send, 405, [_ALLOW, (b"content-length", b"0")])
+            await respond(send, 405, [_ALLOW])
         else:
             form = await file.form(header(scope["headers"], b"accept-encoding"))
             if _is_known(form.etag, header(scope["headers"], b"if-none-match")):
-                await _send(send, 304, form.headers)
+                await send_answer(send, Answer(304, form.headers, b""))
             else:
-                await _send(send, 200, form.headers + form.content, form.body if method == "GET" else b"")
+                body = form.body if method == "GET" else b""
+                await send_answer(send, Answer(200, form.headers + form.content, body))
 
 
 def _read(media_type: bytes, file: Traversable) -> _File:
@@ -111,8 +114,3 @@ def _is_known(etag: bytes, known: bytes) -> bool:
     """Whether `If-None-Match` names the tag (RFC 9110, section 13.1.2)."""
     tags = [tag.strip().removeprefix(b"W/") for tag in known.split(b",")]
     return etag in tags or tags == [b"*"]
-
-
-async def _send(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -17,6 +17,8 @@ from authsvc.doors.metadata import Malformed, check_size, metadata_of, peer_of, 
 from authsvc.rpc.call import Call, Metadata, Metadatum
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status, StatusError
+from authsvc.transcoding import Answer
+from authsvc.transcoding.asgi import send_answer
 
 # How long a call runs before its client is watched. Most calls end sooner, and need no second task.
 _WATCH_AFTER = 0.02
@@ -30,8 +32,7 @@ _SHUTDOWN = Status(StatusCode.UNAVAILABLE, "the server is shutting down")
 async def respond(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
     """Send a whole response; `content-length` is added."""
     headers = [*headers, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send_answer(send, Answer(status, headers, body))
 
 
 class HttpExchange(ABC):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 from urllib.parse import quote
@@ -13,7 +11,8 @@ from grpc import StatusCode
 from authsvc.doors.asgi_types import Headers
 from authsvc.rpc.call import DETAILS_KEY, Metadata, Metadatum
 from authsvc.rpc.status import Status, StatusError
-from authsvc.transcoding import BadRequest, seconds_of
+from authsvc.transcoding import BadRequest
+from authsvc.transcoding.metadata import decode_binary, encode_binary, seconds_of
 
 # Headers that carry the call rather than belong to it.
 _TRANSPORT = frozenset(
@@ -74,8 +73,8 @@ def _entries(headers: Headers) -> Iterator[Metadatum]:
 
 def _decode_binary(key: str, value: bytes) -> bytes:
     try:
-        return base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
-    except binascii.Error:
+        return decode_binary(value)
+    except ValueError:
         raise Malformed(f"{key}: not base64") from None
 
 
@@ -85,7 +84,7 @@ def header_pairs(metadata: Metadata) -> Headers:
 
 
 def _value(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else base64.b64encode(value).rstrip(b"=")
+    return value.encode() if isinstance(value, str) else encode_binary(value)
 
 
 def status_trailers(status: Status, trailing: Metadata) -> Headers:

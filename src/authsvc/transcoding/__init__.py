@@ -6,7 +6,8 @@ A stand-alone library. Its core does no I/O: descriptors and bytes go in, messag
     call = transcoder.match("POST", raw_path, query_string, headers)      # NoRoute, MethodNotAllowed
     answer = call.answer(call.encode(handle(call.message(body))))         # BadRequest
 
-Further façades: `asgi` (an application around handlers), `protojson` (the codec alone), `openapi`.
+Further façades: `asgi` (an application around handlers), `metadata` (headers), `protojson` (the codec alone),
+`openapi`.
 """
 
 from ._accept import accepts_gzip
@@ -14,10 +15,10 @@ from ._answer import Answer
 from ._call import Call
 from ._dialect import Dialect
 from ._errors import BadRequest, MethodNotAllowed, NoRoute, RouteError
-from ._metadata import HeaderRules, seconds_of
 from ._rules import HttpRule, http_rules
 from ._status import ErrorFormat, aip193_error, status_error
 from ._transcoder import Endpoint, Transcoder
+from .metadata import HeaderRules
 
 __all__ = [
     "Answer",
@@ -35,6 +36,5 @@ __all__ = [
     "accepts_gzip",
     "aip193_error",
     "http_rules",
-    "seconds_of",
     "status_error",
 ]

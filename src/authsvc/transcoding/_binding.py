@@ -14,7 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from ._dialect import Dialect
 from ._errors import BadRequest, RouteError, Unreadable
-from ._fields import WELL_KNOWN, claim_oneof, is_http_body
+from ._fields import WELL_KNOWN, claim_oneof, is_http_body, oneof_name
 from ._query import NameTables, QueryReader
 from ._rules import HttpRule
 from ._template import Template, Variable
@@ -124,17 +124,12 @@ class _PathField:
             raise BadRequest(self.path, error.reason) from None
         holder: Any = message
         for field in self.outer:
-            _claim_oneof(holder, field, self.path)
+            claim_oneof(holder, oneof_name(field), field.name, self.path)
             holder = getattr(holder, field.name)
-        _claim_oneof(holder, self.field, self.path)
+        claim_oneof(holder, oneof_name(self.field), self.field.name, self.path)
         if _is_set(holder, self.field) and getattr(holder, self.field.name) != value:
             raise BadRequest(self.path, "differs from the path")
         setattr(holder, self.field.name, value)
-
-
-def _claim_oneof(message: Message, field: FieldDescriptor, path: str) -> None:
-    oneof = field.containing_oneof
-    claim_oneof(message, oneof.name if oneof else "", field.name, path)
 
 
 def _is_set(message: Message, field: FieldDescriptor) -> bool:

@@ -61,6 +61,11 @@ def pool_of(descriptor: Descriptor) -> DescriptorPool:
     return descriptor.file.pool
 
 
+def oneof_name(field: FieldDescriptor) -> str:
+    """Return the name of the oneof that a field is a member of; empty where it is in none."""
+    return field.containing_oneof.name if field.containing_oneof else ""
+
+
 def claim_oneof(message: Message, oneof: str, name: str, path: str) -> None:
     """Check that setting a member of a oneof replaces no other; `oneof` is empty where the field is in none.
 

@@ -13,7 +13,17 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from ._errors import BadRequest, Unreadable
-from ._fields import NULL_VALUE, STRINGS, WELL_KNOWN, WRAPPERS, claim_oneof, is_http_body, reachable, spellings
+from ._fields import (
+    NULL_VALUE,
+    STRINGS,
+    WELL_KNOWN,
+    WRAPPERS,
+    claim_oneof,
+    is_http_body,
+    oneof_name,
+    reachable,
+    spellings,
+)
 from ._url import decode_query_name, decode_query_value, path_text
 from .protojson import Style
 from .protojson._encoder import Encode, Encoders
@@ -228,7 +238,7 @@ def _names(descriptor: Descriptor, encoders: Encoders) -> _Names:
     if is_http_body(descriptor):
         return _Names(steps, leaves)
     for name, field in spellings(descriptor).items():
-        oneof = field.containing_oneof.name if field.containing_oneof else ""
+        oneof = oneof_name(field)
         put = _put(field)
         if put is not None:
             leaves[name] = _Leaf(field.name, field.json_name, oneof, field.is_repeated, _places(field), put)

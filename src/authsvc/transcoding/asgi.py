@@ -10,7 +10,6 @@ A handler is a coroutine function, or an asynchronous generator function for a s
 """
 
 import asyncio
-import base64
 import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, MutableMapping, Sequence
@@ -29,8 +28,8 @@ from ._answer import Answer
 from ._call import Call
 from ._dialect import Dialect
 from ._errors import BadRequest, MethodNotAllowed, NoRoute
-from ._metadata import HeaderRules, Value, seconds_of
 from ._transcoder import Transcoder
+from .metadata import HeaderRules, Value, encode_binary, seconds_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -327,7 +326,7 @@ class _Gone(BaseException):
 
 
 def _header_value(value: Value) -> bytes:
-    return value.encode("latin-1") if isinstance(value, str) else base64.b64encode(value).rstrip(b"=")
+    return value.encode("latin-1") if isinstance(value, str) else encode_binary(value)
 
 
 def _unexpected() -> Failed:

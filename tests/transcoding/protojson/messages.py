@@ -14,23 +14,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from google.protobuf import (
-    any_pb2,
-    duration_pb2,
-    empty_pb2,
-    field_mask_pb2,
-    struct_pb2,
-    timestamp_pb2,
-    wrappers_pb2,
-)
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
-from transcoding.foreign import item_class
+from transcoding.foreign import WELL_KNOWN_FILES, item_class
 from zitadel import auth_pb2, user_pb2
-
-WELL_KNOWN_FILES = (any_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2, wrappers_pb2)
 
 _FILES = [
     "conformance/conformance.proto",

@@ -11,7 +11,8 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
-from transcoding.protojson.messages import WELL_KNOWN_FILES, described_pool, subjects
+from transcoding.foreign import WELL_KNOWN_FILES
+from transcoding.protojson.messages import described_pool, subjects
 
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _LONGEST = 315_576_000_000

@@ -245,11 +245,9 @@ def _scalars(name: str, read: Read, *, skips: bool) -> Fill:
         for index, item in enumerate(_list(value)):
             try:
                 content.append(read(item))
-            except UnknownName as error:
-                if not skips:
-                    raise error.inside(f"[{index}]") from None
             except Unreadable as error:
-                raise error.inside(f"[{index}]") from None
+                if not (skips and isinstance(error, UnknownName)):
+                    raise error.inside(f"[{index}]") from None
         getattr(message, name).extend(content)
 
     return put

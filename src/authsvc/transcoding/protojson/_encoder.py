@@ -13,7 +13,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message_factory import GetMessageClass
 
 from .._fields import NULL_VALUE, WELL_KNOWN, map_entry, reachable
-from ._scalars_out import INTEGERS_AS_TEXT, bytes_text, double_value, enum_names, float_value, map_key_text
+from ._scalars_out import CONVERSIONS, enum_names, map_key_text
 from ._style import Style
 from ._wellknown_out import well_known_encoder
 
@@ -36,12 +36,7 @@ class Encoders:
         # The global names of the generated functions, which call each other.
         self._names: dict[Descriptor, str] = {}
         self._enums: dict[EnumDescriptor, str] = {}
-        self._globals: dict[str, Any] = {
-            "bytes_text": bytes_text,
-            "double_value": double_value,
-            "float_value": float_value,
-            "map_key_text": map_key_text,
-        }
+        self._globals: dict[str, Any] = {each.__name__: each for each in (*CONVERSIONS.values(), map_key_text)}
 
     def encode(self, descriptor: Descriptor) -> Encode:
         """Return the function that makes the JSON value of a message of this type."""
@@ -159,14 +154,8 @@ class Encoders:
             return f"{self._name(field.message_type)}({expression})"
         if field.enum_type is not None:
             return self._enum(field.enum_type, expression)
-        if field.cpp_type in INTEGERS_AS_TEXT:
-            return f"str({expression})"
-        convert = {
-            FieldDescriptor.TYPE_BYTES: "bytes_text",
-            FieldDescriptor.TYPE_DOUBLE: "double_value",
-            FieldDescriptor.TYPE_FLOAT: "float_value",
-        }.get(field.type)
-        return f"{convert}({expression})" if convert else expression
+        convert = CONVERSIONS.get(field.type)
+        return f"{convert.__name__}({expression})" if convert else expression
 
     def _enum(self, enum: EnumDescriptor, expression: str) -> str:
         if enum.full_name == NULL_VALUE:

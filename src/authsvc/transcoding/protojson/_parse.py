@@ -63,16 +63,15 @@ def parse(data: bytes, limits: Limits, *, rest_ignored: bool = False) -> object:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        data = _first_value(data, limits, rest_ignored=rest_ignored)
-        value = orjson.loads(data)
+        data, value = _first_value(data, limits, rest_ignored=rest_ignored)
     squeezed = data.translate(_DIGITS_ALIKE, _SPACE)
     if _count_keys(value, limits) != squeezed.count(b'":') or _LONG_NUMBER in squeezed:
         _check(data)
     return value
 
 
-def _first_value(data: bytes, limits: Limits, *, rest_ignored: bool) -> bytes:
-    """Cut off what follows the first value, or say what is wrong with a body that orjson refused."""
+def _first_value(data: bytes, limits: Limits, *, rest_ignored: bool) -> tuple[bytes, object]:
+    """Return the first value, as text and read, or say what is wrong with a body that orjson refused."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -89,11 +88,10 @@ def _first_value(data: bytes, limits: Limits, *, rest_ignored: bool) -> bytes:
         raise BadRequest("", "the body goes on after its JSON value")
     data = text[start:end].encode()
     try:
-        orjson.loads(data)
+        return data, orjson.loads(data)
     except orjson.JSONDecodeError:
         _check(data)  # for a number that no double can hold; what remains is half a surrogate pair
         raise BadRequest("", "the body has a string that is not Unicode") from None
-    return data
 
 
 def _count_keys(value: object, limits: Limits) -> int:

@@ -2,12 +2,11 @@
 
 import struct
 from base64 import b64encode
+from collections.abc import Callable
 from math import isfinite
+from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
-
-# A number of JSON may be a double, which cannot hold 64 bits.
-INTEGERS_AS_TEXT = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})
 
 _FLOAT = struct.Struct("<f")
 _FLOAT_DIGITS = (6, 7, 8, 9)  # from what a float always holds to what always tells it apart
@@ -54,3 +53,17 @@ def _name(value: float) -> str:
     if value != value:  # noqa: PLR0124 - the one number that is not itself
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
+
+
+# By field type: what makes the JSON form of a scalar that is not one already. A number of JSON may be a double, which
+# cannot hold 64 bits.
+CONVERSIONS: dict[int, Callable[[Any], Any]] = {
+    FieldDescriptor.TYPE_BYTES: bytes_text,
+    FieldDescriptor.TYPE_DOUBLE: double_value,
+    FieldDescriptor.TYPE_FIXED64: str,
+    FieldDescriptor.TYPE_FLOAT: float_value,
+    FieldDescriptor.TYPE_INT64: str,
+    FieldDescriptor.TYPE_SFIXED64: str,
+    FieldDescriptor.TYPE_SINT64: str,
+    FieldDescriptor.TYPE_UINT64: str,
+}

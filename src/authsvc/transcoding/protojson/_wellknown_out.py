@@ -10,7 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from .._fields import ANY_TYPE, WELL_KNOWN, WRAPPERS, pool_of
 from ._masks import mask_text
-from ._scalars_out import INTEGERS_AS_TEXT, bytes_text, double_value, float_value
+from ._scalars_out import CONVERSIONS
 from ._style import Style
 from ._times import duration_text, timestamp_millis, timestamp_text
 
@@ -33,9 +33,7 @@ def well_known_encoder(descriptor: Descriptor, encode_of: Callable[[Descriptor],
 
 
 def _wrapper(field: FieldDescriptor) -> Encode:
-    if field.cpp_type in INTEGERS_AS_TEXT:
-        return lambda message: str(message.value)
-    convert = _SCALARS.get(field.type)
+    convert = CONVERSIONS.get(field.type)
     if convert is None:
         return lambda message: message.value
     return lambda message: convert(message.value)
@@ -84,12 +82,6 @@ def _value(message: Any) -> Any:
     encode = _KINDS.get(kind)
     return encode(message) if encode else getattr(message, kind)
 
-
-_SCALARS: dict[int, Encode] = {
-    FieldDescriptor.TYPE_BYTES: bytes_text,
-    FieldDescriptor.TYPE_DOUBLE: double_value,
-    FieldDescriptor.TYPE_FLOAT: float_value,
-}
 
 _KINDS: dict[str, Encode] = {
     "list_value": lambda message: _list_value(message.list_value),

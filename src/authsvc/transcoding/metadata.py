@@ -1,7 +1,6 @@
 """Between HTTP headers and the metadata of a call: explicit lists, as ZITADEL's gateway has them; `Grpc-Timeout`."""
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -71,9 +70,24 @@ class HeaderRules:
 
 def _unpacked(name: bytes, value: bytes) -> bytes:
     try:
-        return base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
-    except binascii.Error:
+        return decode_binary(value)
+    except ValueError:
         raise BadRequest(name.decode("latin-1"), "must be base64") from None
+
+
+def decode_binary(value: bytes) -> bytes:
+    """Return the bytes in a header whose name ends in `-bin`: base64, padded or not.
+
+    Raises:
+        ValueError: it is not.
+
+    """
+    return base64.b64decode(value + b"=" * (-len(value) % 4), validate=True)
+
+
+def encode_binary(value: bytes) -> bytes:
+    """Return bytes as the value of such a header: base64 without padding."""
+    return base64.b64encode(value).rstrip(b"=")
 
 
 def seconds_of(timeout: bytes) -> float:
