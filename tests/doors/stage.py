@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 from google.api import annotations_pb2, httpbody_pb2
 from google.protobuf import any_pb2, descriptor_pool, timestamp_pb2
+from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, MethodDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
 from zitadel import options_pb2
 
 from authsvc.api.health import HealthServicer
 from authsvc.app import Service
-from authsvc.config import Settings
+from authsvc.config import Address, Settings
 from authsvc.domain.tokens import TokenRecord
 from authsvc.doors.grpcio import grpcio_server
 from authsvc.doors.limits import Limits
@@ -26,7 +28,7 @@ from authsvc.identity.authenticator import Authenticator
 from authsvc.rpc.method import Method, service_methods
 from authsvc.rpc.pipeline import Pipeline
 from authsvc.telemetry.calls import CallLog
-from authsvc.workers import WebServer, _uvicorn_config
+from authsvc.workers import WebServer, _add_port, uvicorn_config
 
 NAME = "stage.v1.Stage"
 TOKEN = "the-token"
@@ -34,6 +36,7 @@ LIMIT = 4096
 LIMITS = Limits(message=LIMIT, metadata=16 * 1024)
 Behaviour = Callable[..., Any]
 Engine = Literal["zttp", "httptools"]
+Guests = Sequence[tuple[ServiceDescriptor, object]]
 
 
 def _description() -> FileDescriptorProto:
@@ -145,21 +148,31 @@ def servicer(**behaviours: Behaviour) -> object:
     return SimpleNamespace(**usual | behaviours)
 
 
-def stage_methods(unary_timeout: float = 10.0, **behaviours: Behaviour) -> dict[str, Method]:
-    """The methods of a stage by path, wrapped in the real pipeline."""
-    pipeline = Pipeline(Authenticator(Tokens()), CallLog(), unary_timeout)
-    found = service_methods(SERVICE, servicer(**behaviours), pipeline, public=PUBLIC)
-    return {method.path: method for method in found}
+def stage_methods(
+    unary_timeout: float = 10.0,
+    *,
+    max_calls: int = 1000,
+    threads: int = 32,
+    guests: Guests = (),
+    **behaviours: Behaviour,
+) -> dict[str, Method]:
+    """The methods of a stage by path, wrapped in the real pipeline; those of guests are public."""
+    pipeline = Pipeline(Authenticator(Tokens()), CallLog(), unary_timeout, max_calls, threads)
+    public = PUBLIC | {f"{service.full_name}/*" for service, _ in guests}
+    return {
+        method.path: method
+        for service, made in [(SERVICE, servicer(**behaviours)), *guests]
+        for method in service_methods(service, made, pipeline, public=public)
+    }
 
 
-def stage_service(*, limits: Limits | None = None, unary_timeout: float = 10.0, **behaviours: Behaviour) -> Service:
-    """The whole service without a store."""
+def stage_service(*, limits: Limits | None = None, **more: Any) -> Service:
+    """The whole service without a store; `more` is as for `stage_methods`."""
 
     async def ready() -> bool:
         return True
 
-    methods = stage_methods(unary_timeout, **behaviours)
-    return Service(methods, HealthServicer([NAME], ready), limits or LIMITS, cast("Any", None))
+    return Service(stage_methods(**more), HealthServicer([NAME], ready), limits or LIMITS, cast("Any", None))
 
 
 @dataclass
@@ -177,15 +190,18 @@ class Stage:
 
 
 @asynccontextmanager
-async def playing(
-    *, limits: Limits | None = None, unary_timeout: float = 10.0, http: Engine = "zttp", **behaviours: Behaviour
-) -> AsyncIterator[Stage]:
-    """Serve the methods with uvicorn on an engine and with grpcio, as the workers do, until the end of the block."""
-    service = stage_service(limits=limits, unary_timeout=unary_timeout, **behaviours)
+async def playing(*, http: Engine = "zttp", tls: tuple[Path, Path] | None = None, **more: Any) -> AsyncIterator[Stage]:
+    """Serve the methods with uvicorn on an engine and with grpcio, as the workers do, until the end of the block.
+
+    `tls` are the files of a certificate and its key; `more` is as for `stage_service`.
+    """
+    service = stage_service(**more)
+    certificate, key = tls or (None, None)
+    settings = Settings(http=http, tls_cert=certificate, tls_key=key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        web = await _web_server(service, listener, http)
+        web = await _web_server(service, listener, settings)
         grpcio = grpcio_server(service.methods, service.limits)
-        grpcio_port = grpcio.add_insecure_port("127.0.0.1:0")
+        grpcio_port = _add_port(grpcio, settings, Address("127.0.0.1", 0))
         await grpcio.start()
         try:
             yield Stage(service, listener.getsockname()[1], grpcio_port)
@@ -200,9 +216,9 @@ async def playing(
                 await asyncio.wait(web.server_state.tasks, timeout=5)
 
 
-async def _web_server(service: Service, listener: socket.socket, http: Engine) -> WebServer:
+async def _web_server(service: Service, listener: socket.socket, settings: Settings) -> WebServer:
     """Uvicorn as the workers configure it, without its main loop, which looks only now and then whether to stop."""
-    config = _uvicorn_config(Settings(http=http), service)
+    config = uvicorn_config(settings, service)
     config.load()
     web = WebServer(config)
     web.lifespan = config.lifespan_class(config)

@@ -14,7 +14,9 @@ from doors.peers import DOORS, STREAM_DOORS, call, h2_peer, json_request, pack, 
 from doors.stage import Line, Sleeper, Stage, eventually, path, playing
 from grpc.aio import insecure_channel
 
-SOON = 0.15  # seconds, of which 0.02 pass before a call's client is watched
+from authsvc.rpc.status import StatusError
+
+SOON = 0.1  # seconds, of which 0.02 pass before a call's client is watched
 TRIES = 3  # a machine that does something else meanwhile may be late once
 
 Leave = Callable[[], Awaitable[None]]
@@ -193,26 +195,42 @@ async def test_leaving_within_the_request_runs_no_handler(
     assert caplog.records == []
 
 
-async def test_a_stream_that_is_being_sent_ends_too() -> None:
-    """A handler that sends without pause is cancelled when nobody receives any more."""
-    ended = asyncio.Event()
+@pytest.mark.parametrize("client", [client for client in CLIENTS if not client.startswith("json")])
+@pytest.mark.parametrize("kind", ["generator", "writer"])
+async def test_a_busy_stream_ends_soon_too(client: str, kind: str, logs: list[Any]) -> None:
+    """A handler that sends without waiting is cancelled as soon as any other, and has ended when that is logged."""
+    delays: list[float] = []
+    ended: list[float] = []
 
-    async def behaviour(request: Any, context: Any) -> AsyncIterator[Any]:
+    async def generator(request: Any, context: Any) -> AsyncIterator[Any]:
         try:
             while True:
                 yield Line(number=1)
-                await asyncio.sleep(0)
         finally:
-            ended.set()
+            ended.append(asyncio.get_running_loop().time())
+            assert not logs[len(delays) :]
 
-    async with playing(Recite=behaviour) as stage:
-        for client in ("web over HTTP/1.1", "stream reset", "grpcio client and server"):
-            ended.clear()
-            async with CLIENTS[client](stage, "Recite") as leave:
-                await asyncio.sleep(0.02)
-                await leave()
-                async with asyncio.timeout(2):
-                    await ended.wait()
+    async def writer(request: Any, context: Any) -> None:
+        try:
+            while True:
+                await context.write(Line(number=1))
+        finally:
+            ended.append(asyncio.get_running_loop().time())
+            assert not logs[len(delays) :]
+
+    for _ in range(TRIES):
+        behaviour = generator if kind == "generator" else writer
+        async with playing(Recite=behaviour) as stage, CLIENTS[client](stage, "Recite") as leave:
+            await asyncio.sleep(0.05)
+            left = asyncio.get_running_loop().time()
+            await leave()
+            await eventually(lambda: len(logs) > len(delays), 2)
+            assert len(ended) == len(logs)
+        delays.append(ended[-1] - left)
+        if delays[-1] < SOON:
+            break
+    assert min(delays) < SOON
+    assert [entry["code"] for entry in logs] == ["CANCELLED"] * len(delays)
 
 
 async def test_a_handler_may_finish_its_work_when_cancelled(caplog: pytest.LogCaptureFixture) -> None:
@@ -265,3 +283,40 @@ async def test_grpcio_stops_reading_a_cancelled_stream() -> None:
                 running.cancel()
                 async with asyncio.timeout(2):
                     await ended.wait()
+
+
+@pytest.mark.parametrize("method", ["Collect", "Talk"])
+async def test_reading_in_another_task_notices_too(method: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A task of the servicer's that reads requests is told that the client has gone, once, and does not spin."""
+    caplog.set_level(logging.WARNING)
+    how: list[str] = []
+
+    async def read(context: Any) -> None:
+        try:
+            while await context.read() is not grpc.aio.EOF:
+                how.append("request")
+        except StatusError as error:
+            how.append(error.status.message)
+
+    async def unary(requests: Any, context: Any) -> Any:
+        reading = asyncio.ensure_future(read(context))
+        try:
+            await asyncio.Event().wait()
+        finally:
+            async with asyncio.timeout(1):
+                await reading
+
+    async def stream(requests: Any, context: Any) -> AsyncIterator[Any]:
+        yield await unary(requests, context)
+
+    async with playing(Collect=unary, Talk=stream) as stage:
+        for _ in range(3):
+            async with h2_peer(stage.port) as peer:
+                running = peer.call(method, pack(Line()), end=False)
+                await eventually(lambda: bool(how))
+                running.cancel()
+                await eventually(lambda: len(how) > 1)
+            assert how == ["request", "the client has gone"]
+            how.clear()
+        assert (await call(stage, "grpc", "Say")).code == 0
+    assert caplog.records == []

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zlib
+from typing import Any
 
 import grpc
 import pytest
+from doors.peers import pack
 from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.doors.frames import Frames, frame
 from authsvc.doors.grpc_web import decode_base64, media_type
+from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import (
     Malformed,
     check_size,
@@ -66,6 +70,87 @@ def test_deflate_of_anything_is_read(data: bytes) -> None:
     """What zlib compresses is inflated, up to the limit exactly."""
     body = b"\1" + len(zlib.compress(data)).to_bytes(4, "big") + zlib.compress(data)
     assert list(Frames(len(data) + 20, b"deflate").feed(body)) == [data]
+
+
+def _packed(data: bytes, window: int) -> bytes:
+    compressor = zlib.compressobj(9, wbits=window)
+    return compressor.compress(data) + compressor.flush()
+
+
+GZIP, DEFLATE = 31, 15
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(("encoding", "window"), [(b"gzip", GZIP), (b"deflate", DEFLATE)])
+def test_a_bomb_is_not_inflated_beyond_the_limit(encoding: bytes, window: int) -> None:
+    """A few KiB that stand for 64 MiB are refused, at the cost of the limit and not of what they stand for."""
+    bomb = _packed(bytes(64 * MIB), window)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StatusError, match="larger than 131072 bytes") as caught:
+            next(Frames(128 * 1024, encoding).feed(pack(bomb, 1)))
+        assert tracemalloc.get_traced_memory()[1] < MIB
+    finally:
+        tracemalloc.stop()
+    assert caught.value.status.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_many_small_bombs_are_inflated_one_by_one() -> None:
+    """A piece of a body with 200 messages of 128 KiB each, compressed, never holds more than one of them."""
+    limit = 128 * 1024
+    piece = pack(_packed(bytes(limit), GZIP), 1) * 200
+    tracemalloc.start()
+    try:
+        sizes = [len(message) for message in Frames(limit, b"gzip").feed(piece)]
+        assert tracemalloc.get_traced_memory()[1] < MIB
+    finally:
+        tracemalloc.stop()
+    assert sizes == [limit] * 200
+
+
+@pytest.mark.parametrize(("encoding", "window"), [(b"gzip", GZIP), (b"deflate", DEFLATE)])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda packed: packed + packed,
+        lambda packed: packed + b"\0",
+        lambda packed: packed[:-1],
+        lambda packed: packed[:5],
+        lambda packed: b"",
+        lambda packed: b"\xff" + packed[1:],
+        lambda packed: packed[:-4] + bytes(4),
+    ],
+    ids=["two members", "something after it", "cut short", "a head", "nothing", "another head", "a wrong sum"],
+)
+def test_a_compressed_message_is_one_whole_stream(encoding: bytes, window: int, change: Any) -> None:
+    """Anything beside exactly one complete stream with the right sum is refused."""
+    with pytest.raises(StatusError) as caught:
+        next(Frames(100, encoding).feed(pack(change(_packed(b"message", window)), 1)))
+    assert caught.value.status.code is grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.parametrize(("encoding", "other"), [(b"gzip", DEFLATE), (b"deflate", GZIP), (b"deflate", -15)])
+def test_the_encoding_is_taken_at_its_word(encoding: bytes, other: int) -> None:
+    """What is gzip is not deflate, and deflate is the format of zlib, not a raw stream."""
+    with pytest.raises(StatusError, match="cannot be decompressed"):
+        next(Frames(100, encoding).feed(pack(_packed(b"message", other), 1)))
+
+
+@pytest.mark.parametrize("encoding", [b"GZIP", b"Identity", b"gzip, deflate", b"br", b"gzip;q=1"])
+def test_unknown_encodings_are_refused_at_once(encoding: bytes) -> None:
+    """Names are compared exactly; what is not known is UNIMPLEMENTED, and is not repeated."""
+    with pytest.raises(StatusError) as caught:
+        Frames(100, encoding)
+    assert caught.value.status.code is grpc.StatusCode.UNIMPLEMENTED
+    assert encoding.decode() not in caught.value.status.message
+
+
+@given(data=st.binary(max_size=300), encoding=st.sampled_from([b"", b"gzip", b"deflate"]))
+def test_what_is_compressed_is_read_back(data: bytes, encoding: bytes) -> None:
+    """A frame of ours is a frame to us, in every encoding, and no longer than the plain one."""
+    framed = frame(data, encoding)
+    assert list(Frames(300, encoding).feed(framed)) == [data]
+    assert len(framed) <= 5 + len(data)
 
 
 def test_messages_before_a_broken_one_are_not_lost() -> None:
@@ -124,9 +209,16 @@ def test_the_first_header_counts() -> None:
 def test_sizes_count_as_in_http_2() -> None:
     """Name, value and 32 bytes for each header."""
     pairs = [(b"abc", b"de"), (b"f", b"")]
-    check_size(pairs, 5 + 32 + 1 + 32)
+    check_size(pairs, Limits(metadata=5 + 32 + 1 + 32))
     with pytest.raises(StatusError, match="metadata larger than 69 bytes"):
-        check_size(pairs, 69)
+        check_size(pairs, Limits(metadata=69))
+
+
+def test_headers_are_counted() -> None:
+    """As many as are allowed, and no more."""
+    check_size([(b"a", b"")] * 64, Limits(headers=64))
+    with pytest.raises(StatusError, match="more than 64 headers"):
+        check_size([(b"a", b"")] * 65, Limits(headers=64))
 
 
 @pytest.mark.parametrize(

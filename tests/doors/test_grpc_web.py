@@ -112,7 +112,7 @@ async def test_other_types_never_run_the_rpc(kind: str | None, logs: list[Any]) 
     """A page may post `text/plain` anywhere without being asked: such a request reaches no RPC."""
     app = stage_service(Say=_never).one_address()
     response = await asgi(app, path(), [] if kind is None else [("content-type", kind)], [FRAME])
-    assert response.status == 404
+    assert response.status == 415
     assert logs == []
 
 

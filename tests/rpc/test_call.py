@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -171,11 +172,49 @@ async def test_the_context_is_the_one_of_grpc_aio() -> None:
             assert (await call(stage, door, metadata=as_json if door == "json" else sent)).code == 0
     assert sorted(seen[0]["sent"]) == [("x-a", "1"), ("x-a", "2"), ("x-b-bin", b"\x00\xff")]
     assert seen[0]["peer"] == "ipv4:127.0.0.1:"
-    assert seen[0]["identities"] == (None, None, {})
+    insecure = {"transport_security_type": [b"insecure"], "security_level": [b"TSI_SECURITY_NONE"]}
+    assert seen[0]["identities"] == (None, None, insecure)
     assert seen[0]["so far"] == (None, "half", False, False)
     for one in seen[1:]:
         one["sent"].sort()
         assert one == seen[0] | {"sent": sorted(seen[0]["sent"])}
+
+
+async def _initial_metadata_twice(request: Any, context: Any) -> Any:
+    await context.send_initial_metadata((("x-a", "1"),))
+    await context.send_initial_metadata((("x-a", "2"),))
+
+
+async def _write_in_a_unary_method(request: Any, context: Any) -> Any:
+    await context.write(request)
+
+
+@pytest.mark.parametrize("behaviour", [_initial_metadata_twice, _write_in_a_unary_method])
+async def test_what_cannot_be_sent_any_more_is_internal(behaviour: Any) -> None:
+    """A second head, or a message beside the one response, is the servicer's mistake; the response stays whole."""
+    async with playing(Say=behaviour) as stage:
+        for door, reply in (await through_all(stage)).items():
+            assert_internal(door, reply)
+            assert "2" not in reply.values("x-a")
+
+
+@pytest.mark.parametrize("what", ["read", "write", "send_initial_metadata"])
+async def test_an_aborted_call_goes_no_further(what: str) -> None:
+    """After an abort that the servicer has caught nothing is read or sent any more."""
+    passed: list[str] = []
+
+    async def behaviour(requests: Any, context: Any) -> AsyncIterator[Any]:
+        with suppress(Exception):
+            await context.abort(NOT_FOUND, "gone")
+        await getattr(context, what)(*{"read": [], "write": [Line()], "send_initial_metadata": [()]}[what])
+        passed.append(what)
+        yield Line()
+
+    async with playing(Talk=behaviour) as stage:
+        for door in STREAM_DOORS:
+            reply = await call(stage, door, "Talk")
+            assert (reply.code, reply.message, reply.messages) == (5, "gone", []), door
+    assert passed == []
 
 
 async def test_errors_follow_the_language_of_the_caller() -> None:

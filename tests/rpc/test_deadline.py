@@ -8,7 +8,18 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from doors.peers import DOORS, STREAM_DOORS, call, h2_peer, http1, json_reply, json_request, web_reply, web_request
+from doors.peers import (
+    DOORS,
+    STREAM_DOORS,
+    call,
+    h2_peer,
+    http1,
+    json_reply,
+    json_request,
+    pack,
+    web_reply,
+    web_request,
+)
 from doors.stage import Line, Sleeper, eventually, playing
 
 AFTER = 0.1  # seconds in which the handler of an expired call must have been stopped
@@ -109,6 +120,86 @@ async def test_the_deadline_also_bounds_a_request_that_never_ends(door: str) -> 
             response = await http1(stage.port, web_request(door, "Say", [Line(text="x" * 99)])[:-5])
             reply = web_reply(response, text=door == "web-text")
     assert (reply.code, reply.message) == EXPIRED
+
+
+@pytest.mark.parametrize("door", [door for door in STREAM_DOORS if door != "grpcio"])
+@pytest.mark.parametrize("sent", [0, 3, 40])
+async def test_the_one_request_of_a_stream_must_arrive_in_time(door: str, sent: int, logs: list[Any]) -> None:
+    """A client that stalls within the request of a response stream is answered after the server's timeout."""
+    request = pack(Line(text="x" * 100))
+    async with playing(unary_timeout=0.05) as stage:
+        if door == "grpc":
+            async with h2_peer(stage.port) as peer:
+                reply = await peer.call("Recite", request[:sent], end=False).reply()
+        else:
+            whole = web_request(door, "Recite", [Line(text="x" * 100)])
+            response = await http1(stage.port, whole[: len(whole) - len(request) + sent])
+            reply = web_reply(response, text=door == "web-text")
+    assert (reply.code, reply.message) == EXPIRED
+    assert [entry["code"] for entry in logs] == ["DEADLINE_EXCEEDED"]
+
+
+class Busy:
+    """Streams that never wait by themselves; they note how many messages they sent, and how and when they ended."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.seen: list[str] = []
+        self.at = 0.0
+
+    def _end(self, context: Any) -> None:
+        self.seen.append("done" if context.done() else "running")
+        self.at = asyncio.get_running_loop().time()
+
+    async def generator(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """Yields for ever."""
+        try:
+            while True:
+                self.sent += 1
+                yield Line(number=self.sent)
+        finally:
+            self._end(context)
+
+    async def writer(self, request: Any, context: Any) -> None:
+        """Writes for ever."""
+        try:
+            while True:
+                self.sent += 1
+                await context.write(Line(number=self.sent))
+        finally:
+            self._end(context)
+
+
+@pytest.mark.parametrize("door", STREAM_DOORS)
+@pytest.mark.parametrize("kind", ["generator", "writer"])
+async def test_a_busy_stream_ends_at_the_deadline(door: str, kind: str) -> None:
+    """Messages without end stop within 100 ms of the deadline; `finally` has run before the call ended, once."""
+    busy = Busy()
+    async with playing(Recite=getattr(busy, kind)) as stage:
+        started = asyncio.get_running_loop().time()
+        reply = await call(stage, door, "Recite", metadata=[("grpc-timeout", "100m")])
+        sent = busy.sent
+        await asyncio.sleep(0.05)
+    assert (reply.code, reply.message.lower()) == EXPIRED
+    assert 0.09 < busy.at - started < 0.1 + AFTER
+    assert [message.number for message in reply.messages] == list(range(1, len(reply.messages) + 1))
+    assert busy.seen == ["running"]
+    assert busy.sent == sent >= len(reply.messages) > 10
+
+
+@pytest.mark.parametrize("door", STREAM_DOORS)
+async def test_a_busy_stream_leaves_room_for_others(door: str) -> None:
+    """While a stream is sent without pause, other calls are answered."""
+    busy = Busy()
+    async with playing(Recite=busy.generator) as stage:
+        stream = asyncio.ensure_future(call(stage, door, "Recite", metadata=[("grpc-timeout", "300m")]))
+        await asyncio.sleep(0.05)
+        started = asyncio.get_running_loop().time()
+        for other in DOORS:
+            assert (await call(stage, other, "Whisper")).code == 16
+        assert asyncio.get_running_loop().time() - started < 0.2
+        assert not stream.done()
+        assert (await stream).code == 4
 
 
 @pytest.mark.parametrize("unit", ["H", "M", "S", "m", "u", "n"])

@@ -51,18 +51,18 @@ class Async:
         """Do it."""
 
 
-class Sync:
-    """As generated code has it, or a servicer for threads."""
-
-    def Do(self, request: Any, context: Any) -> Any:
-        """Not asynchronous."""
-        raise NotImplementedError
-
-
 class Stream:
     """A stream where one answer is asked for."""
 
     async def Do(self, request: Any, context: Any) -> Any:
+        """Not one answer."""
+        yield request
+
+
+class SyncStream:
+    """The same for threads."""
+
+    def Do(self, request: Any, context: Any) -> Any:
         """Not one answer."""
         yield request
 
@@ -77,7 +77,8 @@ class Constant:
     Do = 1
 
 
-NEEDS_ASYNC = "alone.Alone/Do: {} must define it as an async function"
+MISSING = "alone.Alone/Do: {} must define it as a function"
+YIELDS = "alone.Alone/Do: {} must return one response, not yield"
 
 
 @pytest.mark.parametrize(
@@ -98,10 +99,10 @@ NEEDS_ASYNC = "alone.Alone/Do: {} must define it as an async function"
         ("user.write", Async, False, "alone.Alone/Do: the permission 'user.write' is not one this server can check"),
         ("user.write", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'user.write'"),
         ("authenticated", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'authenticated'"),
-        ("authenticated", Sync, False, NEEDS_ASYNC.format("Sync")),
-        ("authenticated", Stream, False, NEEDS_ASYNC.format("Stream")),
-        ("authenticated", Nothing, False, NEEDS_ASYNC.format("Nothing")),
-        (None, Constant, True, NEEDS_ASYNC.format("Constant")),
+        ("authenticated", Stream, False, YIELDS.format("Stream")),
+        ("authenticated", SyncStream, False, YIELDS.format("SyncStream")),
+        ("authenticated", Nothing, False, MISSING.format("Nothing")),
+        (None, Constant, True, MISSING.format("Constant")),
     ],
 )
 def test_a_method_that_cannot_be_served_stops_the_start(
@@ -110,7 +111,7 @@ def test_a_method_that_cannot_be_served_stops_the_start(
     public: bool,  # noqa: FBT001
     sentence: str,
 ) -> None:
-    """No permission, one that nothing checks, or no coroutine: the error names the method."""
+    """No permission, one that nothing checks, or no fitting function: the error names the method."""
     names = frozenset({"alone.Alone/Do"} if public else ())
     with pytest.raises(StartupError) as caught:
         list(service_methods(_service(permission), made(), PIPELINE, public=names))

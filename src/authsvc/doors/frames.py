@@ -17,9 +17,15 @@ _COMPRESSED = 1
 _WINDOW = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
-def frame(message: bytes) -> bytes:
-    """A message behind its prefix."""
-    framed: bytes = wrap_message(trailers=False, compressed=False, message=message)
+def frame(message: bytes, encoding: bytes = b"") -> bytes:
+    """A message behind its prefix; with an encoding it is compressed, unless that makes it no smaller."""
+    compressed = False
+    if encoding:
+        compressor = zlib.compressobj(wbits=_WINDOW[encoding])
+        packed = compressor.compress(message) + compressor.flush()
+        compressed = len(packed) < len(message)
+        message = packed if compressed else message
+    framed: bytes = wrap_message(trailers=False, compressed=compressed, message=message)
     return framed
 
 
@@ -34,7 +40,10 @@ class Frames:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The messages completed by `data`. A message too large is refused as soon as its prefix is known."""
+        """The messages completed by `data`, to be used up before the next are fed.
+
+        A message is decompressed only when it is asked for. One too large is refused as soon as its prefix is known.
+        """
         self._buffer += data
         while len(self._buffer) >= _PREFIX.size:
             flags, length = _PREFIX.unpack_from(self._buffer)

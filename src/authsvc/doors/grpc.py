@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from google.protobuf.message import DecodeError, Message
-from grpc import StatusCode
+from grpc import Compression, StatusCode
 
-from authsvc.doors.asgi_types import Receive, Scope, Send
-from authsvc.doors.frames import Frames, frame
+from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
+from authsvc.doors.frames import ACCEPTED_ENCODINGS, Frames, frame
 from authsvc.doors.http import HttpExchange
 from authsvc.doors.limits import Limits
-from authsvc.doors.metadata import header
+from authsvc.doors.metadata import accepted_encodings, header
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status, StatusError
+
+_ENCODINGS = {Compression.Gzip: b"gzip", Compression.Deflate: b"deflate"}
 
 
 def decode(message_class: type[Message], data: bytes) -> Message:
@@ -39,7 +40,7 @@ class GrpcExchange(HttpExchange):
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
         super().__init__(scope, receive, send, limits)
         self._frames: Frames | None = None
-        self._messages: deque[bytes] = deque()
+        self._messages: Iterator[bytes] = iter(())
         self.started = False
 
     def decode_chunk(self, chunk: bytes) -> bytes:
@@ -48,7 +49,19 @@ class GrpcExchange(HttpExchange):
 
     def encode(self, message: Message) -> bytes:
         """The framed bytes of a response message."""
-        return frame(message.SerializeToString())
+        encoding = self.encoding() if self.compress_next else b""
+        self.compress_next = True
+        return frame(message.SerializeToString(), encoding)
+
+    def encoding(self) -> bytes:
+        """How messages are compressed: as the servicer wants it, if the client takes it; else not, which is empty."""
+        wanted = _ENCODINGS.get(self.compression, b"")
+        return wanted if wanted and wanted in accepted_encodings(self.headers) else b""
+
+    def head(self) -> Headers:
+        """The headers that tell how messages may be and are compressed."""
+        accepts, encoding = (b"grpc-accept-encoding", ACCEPTED_ENCODINGS), self.encoding()
+        return [accepts, (b"grpc-encoding", encoding)] if encoding else [accepts]
 
     async def receive(self) -> Message | None:
         """The next request message; a unary request is read to its end and must hold exactly one."""
@@ -62,9 +75,10 @@ class GrpcExchange(HttpExchange):
     async def _next(self) -> Message | None:
         if self._frames is None:
             self._frames = Frames(self.limits.message, header(self.headers, b"grpc-encoding"))
-        while not self._messages and self.more_body:
-            self._messages.extend(self._frames.feed(self.decode_chunk(await self.chunk())))
-        if self._messages:
-            return decode(self.method.request_class, self._messages.popleft())
-        self._frames.end()
-        return None
+        while True:
+            if (message := next(self._messages, None)) is not None:
+                return decode(self.method.request_class, message)
+            if not self.more_body:
+                self._frames.end()
+                return None
+            self._messages = self._frames.feed(self.decode_chunk(await self.chunk()))

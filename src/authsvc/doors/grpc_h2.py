@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from authsvc.doors.asgi_types import Receive, Scope, Send
-from authsvc.doors.frames import ACCEPTED_ENCODINGS
 from authsvc.doors.grpc import GrpcExchange, unknown_method
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import header_pairs, status_trailers
@@ -13,7 +12,7 @@ from authsvc.rpc.call import Metadata
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status
 
-_HEADERS = [(b"content-type", b"application/grpc"), (b"grpc-accept-encoding", ACCEPTED_ENCODINGS)]
+_CONTENT_TYPE = (b"content-type", b"application/grpc")
 
 
 class GrpcH2:
@@ -41,9 +40,9 @@ class GrpcH2Exchange(GrpcExchange):
 
     async def start(self, metadata: Metadata) -> None:
         """Send the response headers."""
-        self.started = True
-        headers = _HEADERS + header_pairs(metadata)
+        headers = [_CONTENT_TYPE, *self.head(), *header_pairs(metadata)]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers, "trailers": True})
+        self.started = True  # not before: where a slow client makes it wait, a deadline may cancel it
 
     async def send(self, message: bytes) -> None:
         """Send one framed message."""

@@ -18,7 +18,6 @@ from sonora.asgi import grpcASGI
 from sonora.protocol import pack_trailers, wrap_message
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
-from authsvc.doors.frames import ACCEPTED_ENCODINGS
 from authsvc.doors.grpc import GrpcExchange, unknown_method
 from authsvc.doors.http import respond
 from authsvc.doors.limits import Limits
@@ -29,6 +28,7 @@ from authsvc.rpc.status import Status, StatusError
 
 _BINARY = frozenset({b"application/grpc-web", b"application/grpc-web+proto"})
 _TEXT = frozenset({b"application/grpc-web-text", b"application/grpc-web-text+proto"})
+GRPC_WEB = _BINARY | _TEXT
 _FLUSH = re.compile(rb"[^=]+={0,2}|=+")
 _QUANTUM = 4  # characters of base64 that stand for three bytes
 
@@ -47,8 +47,8 @@ class GrpcWeb(grpcASGI):  # type: ignore[misc]  # sonora is untyped
         content_type = media_type(header(scope["headers"], b"content-type"))
         if scope["method"] != "POST":
             await respond(send, 405, [(b"allow", b"POST")])
-        elif content_type not in _BINARY | _TEXT:
-            await respond(send, 415, [(b"accept-post", b", ".join(sorted(_BINARY | _TEXT)))])
+        elif content_type not in GRPC_WEB or header(scope["headers"], b"content-encoding", b"identity") != b"identity":
+            await respond(send, 415, [(b"accept-post", b", ".join(sorted(GRPC_WEB)))])
         else:
             await self._call(content_type in _TEXT, scope, receive, send)
 
@@ -123,10 +123,10 @@ class GrpcWebExchange(GrpcExchange):
         await self._body(data, more=False)
 
     async def _head(self, metadata: Metadata, headers: Headers) -> None:
-        self.started = True
         kind = b"application/grpc-web-text+proto" if self.text_out else b"application/grpc-web+proto"
-        headers = [(b"content-type", kind), (b"grpc-accept-encoding", ACCEPTED_ENCODINGS), *headers]
-        await self._send({"type": "http.response.start", "status": 200, "headers": headers + header_pairs(metadata)})
+        headers = [(b"content-type", kind), *headers, *self.head(), *header_pairs(metadata)]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        self.started = True  # not before: where a slow client makes it wait, a deadline may cancel it
 
     async def _body(self, data: bytes, *, more: bool) -> None:
         body = base64.b64encode(data) if self.text_out else data

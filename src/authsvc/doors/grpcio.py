@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,10 @@ from authsvc.rpc.call import DETAILS_KEY, Call, Metadata, Metadatum
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status
 
+# grpcio 1.85 shows a request stream that the client has cancelled as one that is complete, and cancels the call's task
+# only after that, within a fraction of this time. In seconds.
+_LATE = 0.001
+
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
@@ -26,11 +31,19 @@ def grpcio_server(methods: Mapping[str, Method], limits: Limits) -> grpc.aio.Ser
             ("grpc.max_receive_message_length", limits.message),
             ("grpc.max_metadata_size", limits.metadata),
             ("grpc.absolute_max_metadata_size", limits.metadata),
+            ("grpc.max_concurrent_streams", limits.streams),
+            ("grpc.max_connection_idle_ms", _milliseconds(limits.idle)),
+            ("grpc.max_connection_age_ms", _milliseconds(limits.age)),  # give or take a tenth
+            ("grpc.max_connection_age_grace_ms", _milliseconds(limits.stall)),
             ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, not a worker
         ]
     )
     server.add_generic_rpc_handlers([Handlers(methods, limits)])
     return server
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
 
 
 class Handlers(grpc.GenericRpcHandler):
@@ -49,11 +62,14 @@ class GrpcioExchange:
     """One call; `next_request` gives the bytes of the next request message, or None."""
 
     door = "grpcio"
+    compression = grpc.Compression.NoCompression
+    compress_next = True
 
     def __init__(
         self, method: Method, limits: Limits, context: Context, next_request: Callable[[], Awaitable[bytes | None]]
     ) -> None:
         self.peer = context.peer()
+        self.auth_context = context.auth_context()
         self._method = method
         self._limits = limits
         self._context = context
@@ -63,7 +79,7 @@ class GrpcioExchange:
     def metadata(self) -> list[Metadatum]:
         """The metadata that the client sent; C-core itself does not limit what arrives before its settings do."""
         metadata = [Metadatum(key, value) for key, value in self._context.invocation_metadata() or ()]
-        check_size(metadata, self._limits.metadata)
+        check_size(metadata, self._limits)
         return metadata
 
     def timeout(self) -> float | None:
@@ -77,11 +93,16 @@ class GrpcioExchange:
 
     async def start(self, metadata: Metadata) -> None:
         """Send the initial metadata."""
-        self._started = True
+        if self.compression is not grpc.Compression.NoCompression:
+            self._context.set_compression(self.compression)
         await self._context.send_initial_metadata(tuple(metadata))
+        self._started = True
 
     def encode(self, message: Message) -> bytes:
         """The bytes of a response message."""
+        if not self.compress_next:
+            self._context.disable_next_message_compression()
+            self.compress_next = True
         return message.SerializeToString()
 
     async def send(self, message: bytes) -> None:
@@ -119,7 +140,10 @@ def _handler(method: Method, limits: Limits) -> grpc.RpcMethodHandler[bytes, byt
     async def with_requests(_: Any, context: Context) -> bytes | None:
         async def next_request() -> bytes | None:
             request: Any = await context.read()
-            return None if request is grpc.aio.EOF else bytes(request)
+            if request is not grpc.aio.EOF:
+                return bytes(request)
+            await asyncio.sleep(_LATE)
+            return None
 
         return await GrpcioExchange(method, limits, context, next_request).run()
 

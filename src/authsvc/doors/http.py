@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import ClassVar, TypeVar
 
 from google.protobuf.message import Message
-from grpc import StatusCode
+from grpc import Compression, StatusCode
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.limits import Limits
-from authsvc.doors.metadata import Malformed, check_size, metadata_of, peer_of, timeout_of
+from authsvc.doors.metadata import Malformed, auth_context_of, check_size, metadata_of, peer_of, timeout_of
 from authsvc.rpc.call import Call, Metadata, Metadatum
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status, StatusError
@@ -41,9 +41,12 @@ class HttpExchange(ABC):
     door: ClassVar[str]
     method: Method
     malformed = StatusCode.INTERNAL  # the code for a header that cannot be read, as at grpcio
+    compression = Compression.NoCompression
+    compress_next = True
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
         self.peer = peer_of(scope.get("client"))
+        self.auth_context = auth_context_of(scope.get("scheme", "http"))
         self.headers: Headers = scope["headers"]
         self.limits = limits
         self._send = send
@@ -62,7 +65,7 @@ class HttpExchange(ABC):
 
     def metadata(self) -> list[Metadatum]:
         """The metadata in the request's headers. Raises `StatusError` when they are too large or malformed."""
-        check_size(self.headers, self.limits.metadata)
+        check_size(self.headers, self.limits)
         return self.readable(metadata_of, self.headers)
 
     def timeout(self) -> float | None:
@@ -153,6 +156,8 @@ class Incoming:
         if self._timer:
             self._timer.cancel()
         while not self._ahead and not self._ended:
+            if self._gone:  # and the call's own task has not been the one to read
+                raise StatusError(StatusCode.CANCELLED, "the client has gone")
             if self._watcher:
                 self._news.clear()
                 await self._news.wait()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sized
 from typing import TypeVar
 from urllib.parse import quote
 
 from grpc import StatusCode
 
 from authsvc.doors.asgi_types import Headers
+from authsvc.doors.limits import Limits
 from authsvc.rpc.call import DETAILS_KEY, Metadata, Metadatum
 from authsvc.rpc.status import Status, StatusError
 from authsvc.transcoding import BadRequest
@@ -35,6 +36,8 @@ _TRANSPORT = frozenset(
         b"x-grpc-web",
     }
 )
+_PLAIN = {"transport_security_type": [b"insecure"], "security_level": [b"TSI_SECURITY_NONE"]}
+_ENCRYPTED = {"transport_security_type": [b"ssl"], "security_level": [b"TSI_PRIVACY_AND_INTEGRITY"]}
 _HEADER_OVERHEAD = 32  # what a header counts beside its bytes (RFC 9113, section 10.5.1)
 _T = TypeVar("_T")
 
@@ -48,10 +51,18 @@ def header(headers: Headers, name: bytes, default: _T = b"") -> bytes | _T:  # t
     return next((value for key, value in headers if key == name), default)
 
 
-def check_size(entries: Iterable[tuple[Sized, Sized]], limit: int) -> None:
-    """Raise RESOURCE_EXHAUSTED if headers or metadata are larger than `limit` bytes."""
-    if sum(len(key) + len(value) + _HEADER_OVERHEAD for key, value in entries) > limit:
-        raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"metadata larger than {limit} bytes")
+def accepted_encodings(headers: Headers) -> set[bytes]:
+    """What `grpc-accept-encoding` lists."""
+    lists = [value for key, value in headers if key == b"grpc-accept-encoding"]
+    return {encoding.strip() for encoding in b",".join(lists).split(b",")}
+
+
+def check_size(entries: Collection[tuple[Sized, Sized]], limits: Limits) -> None:
+    """Raise RESOURCE_EXHAUSTED if there are too many headers or metadata, or if they are too large."""
+    if sum(len(key) + len(value) + _HEADER_OVERHEAD for key, value in entries) > limits.metadata:
+        raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"metadata larger than {limits.metadata} bytes")
+    if len(entries) > limits.headers:
+        raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"more than {limits.headers} headers")
 
 
 def metadata_of(headers: Headers) -> list[Metadatum]:
@@ -121,4 +132,9 @@ def peer_of(client: tuple[str, int] | None) -> str:
     if client is None:
         return "unix:"
     host, port = client
-    return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
+    return f"ipv6:{quote(f'[{host}]', safe=':')}:{port}" if ":" in host else f"ipv4:{host}:{port}"
+
+
+def auth_context_of(scheme: str) -> Mapping[str, Iterable[bytes]]:
+    """What gRPC tells servicers of a connection by which no client has identified itself."""
+    return _ENCRYPTED if scheme == "https" else _PLAIN

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import grpc
+from google.protobuf.any_pb2 import Any as AnyProto
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status as StatusProto
 
 from authsvc.identity.caller import Caller
+from authsvc.rpc.checks import checked, code_of, text_of
 from authsvc.rpc.status import OK, Status, StatusError
 
 # Every answer is about one person and changes with the next write: nobody may keep it.
@@ -29,33 +31,16 @@ class Metadatum(NamedTuple):
 Metadata = Sequence[tuple[str, str | bytes]]
 
 DETAILS_KEY = "grpc-status-details-bin"
-_KEY = re.compile(r"(?!grpc-|content-)[0-9a-z_.\-]+", re.ASCII)
-_TEXT = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?", re.ASCII)
-# What HTTP keeps for itself beside `content-` (RFC 9110, section 6.5.1; RFC 9113, section 8.2.2).
-_RESERVED = frozenset(
-    {"connection", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
+# For how long a stream that never waits may keep the loop for itself, in seconds; a turn of the loop takes a tenth.
+_SLICE = 0.0002
 
 
-def checked(metadata: Metadata) -> Metadata:
-    """Metadata that a servicer sends. Raises `ValueError` for what HTTP cannot carry, or HTTP or gRPC keep."""
-    metadata = tuple(metadata)
-    for key, value in metadata:
-        sound = isinstance(value, bytes) if key.endswith("-bin") else isinstance(value, str) and _TEXT.fullmatch(value)
-        if not _KEY.fullmatch(key) or key in _RESERVED or not sound:
-            raise ValueError(f"not metadata that can be sent: {key!r}")
-    return metadata
-
-
-def _code(code: grpc.StatusCode | int) -> grpc.StatusCode:
-    return _CODES[code] if isinstance(code, int) else code
-
-
-def _text(details: str | None) -> str:
-    details = details or ""
-    details.encode()  # raises for what is not text
-    return details
+def _unpacked(trailing: Metadata) -> tuple[tuple[AnyProto, ...], Metadata]:
+    """The details of a google.rpc.Status in trailing metadata, where grpc_status puts it, and the other entries."""
+    trailing = tuple(trailing)
+    packed = [value for key, value in trailing if key == DETAILS_KEY]
+    details = tuple(StatusProto.FromString(packed[0]).details) if packed else ()
+    return details, checked([entry for entry in trailing if entry[0] != DETAILS_KEY])
 
 
 class Called(Protocol):
@@ -69,9 +54,24 @@ class Called(Protocol):
     def response_class(self) -> type[Message]:
         """The class of the messages that answer."""
 
+    @property
+    def client_streaming(self) -> bool:
+        """Whether the request is a stream of messages."""
+
+    @property
+    def server_streaming(self) -> bool:
+        """Whether the response is a stream of messages."""
+
 
 class Exchange(Protocol):
-    """What a door does for a call while it runs."""
+    """What a door does for a call while it runs.
+
+    `compression` is how the servicer wants its messages compressed, and does not change once the initial metadata has
+    been sent; `compress_next` is False to leave out the next message. A door that cannot compress ignores both.
+    """
+
+    compression: grpc.Compression
+    compress_next: bool
 
     @property
     def door(self) -> str:
@@ -80,6 +80,10 @@ class Exchange(Protocol):
     @property
     def peer(self) -> str:
         """The client's address as gRPC writes it."""
+
+    @property
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """What is known of the connection, under gRPC's names, for example `transport_security_type`."""
 
     def metadata(self) -> Sequence[Metadatum]:
         """The metadata that the client sent. Raises `StatusError` when it is too large or cannot be read."""
@@ -115,11 +119,13 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         self.deadline: float | None = None
         self._metadata: Sequence[Metadatum] = ()
         self._trailing: list[tuple[str, str | bytes]] = []
+        self._rich: tuple[AnyProto, ...] = ()
         self._caller: Caller | None = None
         self._code: grpc.StatusCode | None = None
         self._details = ""
         self._aborted: Status | None = None
         self._started = False
+        self._paused = 0.0
         self._done = False
         self._cancelled = False
         self._callbacks: list[Callable[[Any], None]] = []
@@ -174,13 +180,18 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
             return self._aborted
         if self._code in (None, grpc.StatusCode.OK):
             return OK
-        return Status(self._code, self._details)
+        return Status(self._code, self._details, self._rich)
 
     def encode(self, message: Any) -> bytes:
         """The bytes of a response message. Raises an error for anything but the message that the contract names."""
         if not isinstance(message, self.method.response_class):
             raise TypeError(f"{self.method.full_name} returned {type(message).__name__}")
         return self.exchange.encode(message)
+
+    def raise_if_aborted(self) -> None:
+        """Stop a servicer that goes on after it has aborted the call."""
+        if self._aborted:
+            raise StatusError(self._aborted.code, self._aborted.message, self._aborted.details)
 
     def close(self, *, cancelled: bool = False) -> None:
         """The call is over: run the callbacks."""
@@ -191,45 +202,61 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
     # grpc.aio.ServicerContext.
 
     async def read(self) -> Any:
-        """The next request message, or `grpc.aio.EOF`."""
-        message = await self.exchange.receive()
+        """The next message of a request stream, or `grpc.aio.EOF`."""
+        self.raise_if_aborted()
+        message = await self.exchange.receive() if self.method.client_streaming else None
         return grpc.aio.EOF if message is None else message
 
     async def write(self, message: Message) -> None:
-        """Send one message of a response stream."""
+        """Send one message of a response stream. Now and then others get to run: the handler itself may never wait."""
+        self.raise_if_aborted()
+        if not self.method.server_streaming:
+            raise RuntimeError(f"{self.method.full_name} has one response, which it returns")
         encoded = self.encode(message)
-        await self.send_initial_metadata(())
+        await self._start()
         await self.exchange.send(encoded)
+        if time.monotonic() - self._paused > _SLICE:
+            await asyncio.sleep(0)
+            self._paused = time.monotonic()
 
     async def send_initial_metadata(self, initial_metadata: Any) -> None:
-        """Send the initial metadata, with these entries, unless that has been done."""
+        """Send the initial metadata, with these entries. Raises `RuntimeError` if it has been sent."""
+        self.raise_if_aborted()
+        if self._started:
+            raise RuntimeError("the initial metadata has been sent")
         self.initial_metadata.extend(checked(initial_metadata))
+        await self._start()
+
+    async def _start(self) -> None:
         if not self._started:
-            self._started = True
             await self.exchange.start(self.initial_metadata)
+            self._started = True
 
     async def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
-        """End the call with an error."""
-        self._abort(Status(_code(code), _text(details)), trailing_metadata)
+        """End the call with an error. What is not given stays as it was set before, as in grpc.aio."""
+        self.fail(code, details, trailing_metadata)
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
         """End the call with a status object, as grpc_status.rpc_status makes them of a google.rpc.Status."""
-        trailing = list(status.trailing_metadata or ())
-        packed = [value for key, value in trailing if key == DETAILS_KEY]
-        details = tuple(StatusProto.FromString(packed[0]).details) if packed else ()
-        others = [entry for entry in trailing if entry[0] != DETAILS_KEY]
-        self._abort(Status(_code(status.code), _text(status.details), details), others)
+        self.fail(status.code, status.details, status.trailing_metadata)
 
-    def _abort(self, status: Status, trailing: Metadata) -> NoReturn:
-        if status.code is grpc.StatusCode.OK:
+    def fail(self, code: grpc.StatusCode, details: str | None = "", trailing_metadata: Any = ()) -> NoReturn:
+        """What `abort` does, which never waits. Only the first counts."""
+        code, details, trailing = code_of(code), text_of(details), tuple(trailing_metadata or ())
+        if code is grpc.StatusCode.OK:
             raise ValueError("a call cannot be aborted with OK")
-        self._trailing.extend(checked(trailing))
-        self._aborted = self._aborted or status
-        raise StatusError(status.code, status.message, status.details)
+        rich, others = _unpacked(trailing)
+        if self._aborted is None:
+            self._code, self._details = code, details or self._details
+            if trailing:
+                self._rich, self._trailing = rich, list(others)
+            self._aborted = Status(code, self._details, self._rich)
+        raise StatusError(self._aborted.code, self._aborted.message, self._aborted.details)
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
-        """Replace the metadata that follows the last message."""
-        self._trailing = list(checked(trailing_metadata))
+        """Replace the metadata that follows the last message; rich details may be among it."""
+        self._rich, trailing = _unpacked(trailing_metadata)
+        self._trailing = list(trailing)
 
     def trailing_metadata(self) -> Any:
         """The metadata that follows the last message."""
@@ -241,25 +268,25 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """The code to end with when the servicer returns."""
-        self._code = _code(code)
+        self._code = code_of(code)
 
     def set_details(self, details: str) -> None:
         """The message to end with when the servicer returns."""
-        self._details = _text(details)
+        self._details = text_of(details)
 
     def code(self) -> Any:
-        """The code set so far, or None."""
+        """The code chosen so far, or None."""
         return self._code
 
     def details(self) -> str:
-        """The message set so far."""
+        """The message chosen so far."""
         return self._details
 
     def time_remaining(self) -> Any:
         """Seconds until the deadline; None without one."""
         if self.deadline is None:
             return None
-        return max(self.deadline - asyncio.get_running_loop().time(), 0.0)
+        return max(self.deadline - time.monotonic(), 0.0)  # the clock of every loop, which other threads can read
 
     def peer(self) -> str:
         """The client's address as gRPC writes it, for example `ipv4:127.0.0.1:50312`."""
@@ -274,23 +301,27 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         return None
 
     def auth_context(self) -> Mapping[str, Iterable[bytes]]:
-        """Empty: see `peer_identities`."""
-        return {}
+        """What is known of the connection: whether it is encrypted."""
+        return self.exchange.auth_context
 
     def set_compression(self, compression: grpc.Compression) -> None:
-        """Accepted; answers leave uncompressed, which every client must understand."""
+        """Compress the response, if the client takes it so. Raises `RuntimeError` after the initial metadata."""
+        if self._started:
+            raise RuntimeError("compression must be chosen before the initial metadata is sent")
+        self.exchange.compression = grpc.Compression(compression)
 
     def disable_next_message_compression(self) -> None:
-        """Accepted; see `set_compression`."""
+        """Leave the next message as it is."""
+        self.exchange.compress_next = False
 
     def add_done_callback(self, callback: Any) -> None:
         """Have `callback` called with this call when it is over."""
         self._callbacks.append(callback)
 
     def cancelled(self) -> bool:
-        """Whether the client went away before the end."""
-        return self._cancelled
+        """Whether the call was cancelled: the client went away, or the servicer ended it so."""
+        return self._cancelled or self._code is grpc.StatusCode.CANCELLED
 
     def done(self) -> bool:
-        """Whether the call is over."""
-        return self._done
+        """Whether the call is over, or as good as over by being aborted."""
+        return self._done or self._aborted is not None

@@ -59,7 +59,7 @@ def service_methods(
 
     Raises:
         StartupError: a method declares no permission and is not public, or declares one that nothing checks, or its
-            behaviour is not a coroutine function or an asynchronous generator function.
+            servicer does not define it as a function, or defines it as a generator where one response is due.
     """
     for descriptor in service.methods:
         name = f"{service.full_name}/{descriptor.name}"
@@ -97,8 +97,9 @@ def needs_caller(descriptor: MethodDescriptor, public: frozenset[str]) -> bool:
 
 def _behaviour(name: str, descriptor: MethodDescriptor, servicer: object) -> Behaviour:
     behaviour: Behaviour | None = getattr(servicer, descriptor.name, None)
-    if inspect.iscoroutinefunction(behaviour):
-        return behaviour
-    if behaviour is not None and inspect.isasyncgenfunction(behaviour) and descriptor.server_streaming:
-        return behaviour
-    raise StartupError(f"{name}: {type(servicer).__name__} must define it as an async function")
+    if not callable(behaviour):
+        raise StartupError(f"{name}: {type(servicer).__name__} must define it as a function")
+    generates = inspect.isasyncgenfunction(behaviour) or inspect.isgeneratorfunction(behaviour)
+    if generates and not descriptor.server_streaming:
+        raise StartupError(f"{name}: {type(servicer).__name__} must return one response, not yield")
+    return behaviour

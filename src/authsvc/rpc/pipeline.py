@@ -1,4 +1,4 @@
-"""The way of every call: deadline, observe, authenticate, handler, translate errors.
+"""The way of every call: admit, deadline, observe, authenticate, handler, translate errors.
 
 A method is wrapped once, at start; a door only calls `method.run(call)`. The request of a unary method is read
 before the caller is checked, so that malformed input is named as such even without a token.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Any
 
@@ -18,7 +19,9 @@ from google.protobuf.descriptor import MethodDescriptor
 from authsvc.errors import AuthsvcError, Unauthenticated
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
+from authsvc.rpc import sync
 from authsvc.rpc.call import Call
+from authsvc.rpc.gate import RETRY_AFTER, Full, Gate
 from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.rpc.translate import internal_error, status_of
 from authsvc.telemetry.calls import CallLog
@@ -31,12 +34,26 @@ _TOO_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
 
 
 class Pipeline:
-    """Wraps methods. `unary_timeout` bounds every unary call, in seconds, also where the client allows more."""
+    """Wraps methods.
 
-    def __init__(self, authenticator: Authenticator, log: CallLog, unary_timeout: float) -> None:
+    `unary_timeout` bounds every unary call, in seconds, also where the client allows more. Of the calls that need a
+    caller at most `max_calls` run at once, and as many public ones: a server that is full still tells its health.
+    Servicers that are not asynchronous share `threads` threads.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        log: CallLog,
+        unary_timeout: float,
+        max_calls: int = 1000,
+        threads: int = 32,
+    ) -> None:
         self._authenticator = authenticator
         self._log = log
         self._unary_timeout = unary_timeout
+        self._guarded, self._public = Gate(max_calls), Gate(max_calls)
+        self._pool = ThreadPoolExecutor(threads, "servicer")
 
     def wrap(
         self, name: str, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool
@@ -44,11 +61,12 @@ class Pipeline:
         """The whole way of a call of a method whose servicer has this behaviour; `name` stands in the log."""
         handler = self._handler(descriptor, behaviour, needs_caller=needs_caller)
         timeout = None if descriptor.client_streaming or descriptor.server_streaming else self._unary_timeout
+        gate = self._guarded if needs_caller else self._public
 
         async def run(call: Call) -> Status:
             started = self._log.clock()
             try:
-                status = await self._outcome(handler, call, timeout)
+                status = await self._outcome(gate, handler, call, timeout)
             except asyncio.CancelledError:
                 self._log.ended(name, call.exchange.door, call.request_id, "CANCELLED", started)
                 call.close(cancelled=True)
@@ -59,15 +77,16 @@ class Pipeline:
 
         return run
 
-    async def _outcome(self, handler: Handler, call: Call, longest: float | None) -> Status:
+    async def _outcome(self, gate: Gate, handler: Handler, call: Call, longest: float | None) -> Status:
         try:
-            call.open(longest)
-            remaining = call.time_remaining()
-            if remaining is not None and remaining < _CLOCK_STEP:  # a handler that never waits would not notice
-                return _TOO_LATE
-            async with asyncio.timeout_at(call.deadline) as deadline:
-                await handler(call)
-            return call.outcome()
+            with gate:
+                call.open(longest)
+                remaining = call.time_remaining()
+                if remaining is not None and remaining < _CLOCK_STEP:  # a handler that never waits would not notice
+                    return _TOO_LATE
+                async with asyncio.timeout_at(call.deadline) as deadline:
+                    await handler(call)
+                return call.outcome()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -77,20 +96,24 @@ class Pipeline:
             return _expected(error, call)
         except TimeoutError:
             return _TOO_LATE if deadline.expired() else self._unexpected(call)
-        except Exception:  # noqa: BLE001 - the last resort: nothing but an id may reach the client
-            return self._unexpected(call)
+        except Exception as error:  # noqa: BLE001 - the last resort: nothing but an id may reach the client
+            return call.outcome() if _not_implemented(error, call) else self._unexpected(call)
 
     def _unexpected(self, call: Call) -> Status:
+        """The status that the servicer chose before it failed, as in grpc.aio, or INTERNAL."""
         error_id, status = internal_error(call.languages())
         self._log.failed(call.method.full_name, call.request_id, error_id)
-        return status
+        chosen = call.outcome()
+        return status if chosen is OK else chosen
 
     def _handler(self, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool) -> Handler:
         admit = self._admit if needs_caller else _admit_anyone
-        respond = _stream_responder(behaviour) if descriptor.server_streaming else _unary_responder(behaviour)
+        respond = self._responder(descriptor, behaviour)
+        # Nothing else bounds the time in which the one request of a response stream arrives.
+        patience = self._unary_timeout if descriptor.server_streaming else None
 
         async def with_request(call: Call) -> None:
-            request = await call.exchange.receive()
+            request = await _request(call, patience)
             await admit(call)
             await respond(request, call)
 
@@ -100,12 +123,27 @@ class Pipeline:
 
         return with_requests if descriptor.client_streaming else with_request
 
+    def _responder(self, descriptor: MethodDescriptor, behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
+        if not inspect.iscoroutinefunction(behaviour) and not inspect.isasyncgenfunction(behaviour):
+            behaviour = (sync.stream if descriptor.server_streaming else sync.unary)(behaviour, self._pool)
+        return _stream_responder(behaviour) if descriptor.server_streaming else _unary_responder(behaviour)
+
     async def _admit(self, call: Call) -> None:
         call.caller = await self._authenticator.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
 
 
 async def _admit_anyone(call: Call) -> None:
     pass
+
+
+async def _request(call: Call, patience: float | None) -> Any:
+    try:
+        async with asyncio.timeout(patience) as limit:
+            return await call.exchange.receive()
+    except TimeoutError:
+        if limit.expired():
+            raise StatusError(_TOO_LATE.code, _TOO_LATE.message) from None
+        raise
 
 
 def _unary_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
@@ -129,7 +167,14 @@ def _stream_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[N
     return respond
 
 
+def _not_implemented(error: Exception, call: Call) -> bool:
+    """Whether the servicer left the method to the generated base class, which says so twice."""
+    return isinstance(error, NotImplementedError) and call.outcome().code is grpc.StatusCode.UNIMPLEMENTED
+
+
 def _expected(error: StatusError | AuthsvcError, call: Call) -> Status:
+    if isinstance(error, Full):
+        call.add_trailing_metadata("retry-after", str(RETRY_AFTER))
     if isinstance(error, StatusError):
         return error.status
     if isinstance(error, Unauthenticated):
