@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 import trustme
 
 from authsvc.config import Address, Settings, load
+from authsvc.doors.cors import Cors
+from authsvc.doors.limits import Limits
 from authsvc.errors import StartupError
 
 ADDRESS = "must be HOST:PORT, for example 127.0.0.1:8080"
@@ -56,15 +59,30 @@ def test_defaults() -> None:
         "http": "zttp",
         "reflection": True,
         "docs": True,
+        "cors_origins": (),
+        "cors_credentials": False,
+        "cors_headers": (),
         "call_timeout": 10.0,
         "max_message_bytes": 262_144,
         "max_metadata_bytes": 16_384,
+        "max_headers": 64,
+        "max_url_bytes": 4096,
+        "max_calls": 1000,
+        "max_streams": 100,
+        "max_connections": 4096,
+        "head_timeout": 10.0,
+        "body_timeout": 30.0,
+        "stall_timeout": 30.0,
+        "idle_timeout": 60.0,
+        "connection_age": 1800.0,
         "drain_delay": 0.0,
         "drain_timeout": 20.0,
         "log_level": "info",
     }
 
 
+TWO = ("http://a.example:443", "tauri://localhost")
+PUNYCODE = "https://xn--bcher-kva.example."
 GOOD: list[tuple[str, str, object, object]] = [
     ("listen", "0.0.0.0:0", '"0.0.0.0:0"', Address("0.0.0.0", 0)),
     ("listen", "localhost:65535", '"localhost:65535"', Address("localhost", 65_535)),
@@ -79,6 +97,16 @@ GOOD: list[tuple[str, str, object, object]] = [
     ("http", "httptools", '"httptools"', "httptools"),
     ("reflection", "false", "false", False),
     ("reflection", "0", '"no"', False),
+    ("cors_origins", "", "[]", ()),
+    ("cors_origins", " ", '""', ()),
+    ("cors_origins", "*", '"*"', ("*",)),
+    ("cors_origins", "https://a.example", '["https://a.example"]', ("https://a.example",)),
+    ("cors_origins", "http://a.example:443 , tauri://localhost", '"http://a.example:443,tauri://localhost"', TWO),
+    ("cors_origins", "http://127.0.0.1:3000", '"http://127.0.0.1:3000"', ("http://127.0.0.1:3000",)),
+    ("cors_origins", "http://[::1]:65535", '"http://[::1]:65535"', ("http://[::1]:65535",)),
+    ("cors_origins", "https://xn--bcher-kva.example.", '"https://xn--bcher-kva.example."', (PUNYCODE,)),
+    ("cors_credentials", "no", "false", False),
+    ("cors_headers", "", "[]", ()),
     ("call_timeout", "0.5", "0.5", 0.5),
     ("call_timeout", "3600", "3600", 3600.0),
     ("max_message_bytes", "1024", "1024", 1024),
@@ -161,6 +189,7 @@ BAD: list[tuple[str, str, str]] = [
     ("http", "", "input should be 'zttp' or 'httptools'"),
     ("reflection", "perhaps", BOOLEAN),
     ("reflection", "", BOOLEAN),
+    ("cors_credentials", "yep", BOOLEAN),
     ("call_timeout", "0", "input should be greater than 0"),
     ("call_timeout", "-1", "input should be greater than 0"),
     ("call_timeout", "nan", "input should be less than or equal to 3600"),
@@ -191,7 +220,107 @@ def test_bad_values(tmp_path: Path, name: str, text: str, sentence: str) -> None
     assert _refusal(file=file) == f"{file}: {name}: {sentence}"
 
 
+WILDCARD = "has a wildcard, which is possible only as * alone"
+UNUSUAL = "is not as browsers send it, scheme://host or scheme://host:port"
+BLANK = "has a blank or a letter beyond ASCII, where browsers send punycode (xn--)"
+SCHEME = "has no scheme, such as https://"
+USER = "has a user name"
+SLASH = "has a path, or a slash at its end"
+CAPITALS = "has capital letters, where browsers send small ones"
+DEFAULT_PORT = "has the default port, which browsers leave out"
+NO_ORIGINS: list[tuple[str, str]] = [
+    ("null", "is null, an origin that every page can give itself"),
+    ("*.example.com", WILDCARD),
+    ("https://*.example.com", WILDCARD),
+    ("https://a.example:*", WILDCARD),
+    ("https://a b.example", BLANK),
+    ("https://b\u00fccher.example", BLANK),
+    ("a.example", SCHEME),
+    ("//a.example", SCHEME),
+    ("https:a.example", SCHEME),
+    ("localhost:3000", SCHEME),
+    ("https://gigi@a.example", USER),
+    ("https://gigi:secret@a.example", USER),
+    ("https://a.example/", SLASH),
+    ("https://a.example/app", SLASH),
+    ("https://a.example?x", SLASH),
+    ("https://a.example#x", SLASH),
+    ("https://a.example\\\\x", SLASH),
+    ("file:///", SLASH),
+    ("https://A.example", CAPITALS),
+    ("HTTPS://a.example", CAPITALS),
+    ("http://[::A]", CAPITALS),
+    ("https://a.example:443", DEFAULT_PORT),
+    ("http://[::1]:80", DEFAULT_PORT),
+    ("https://", UNUSUAL),
+    ("file://", UNUSUAL),
+    ("https://a..example", UNUSUAL),
+    ("https://.example", UNUSUAL),
+    ("https://a.example:", UNUSUAL),
+    ("https://a.example:0", UNUSUAL),
+    ("https://a.example:0443", UNUSUAL),
+    ("https://a.example:65536", UNUSUAL),
+    ("https://a.example:x", UNUSUAL),
+    ("https://a.example;b", UNUSUAL),
+    ("https://%61.example", UNUSUAL),
+    ("1https://a.example", UNUSUAL),
+    ("http://127.1", UNUSUAL),
+    ("http://127.0.0.1.", UNUSUAL),
+    ("http://127.0.0.01", UNUSUAL),
+    ("http://0x7f000001", UNUSUAL),
+    ("http://2130706433", UNUSUAL),
+    ("http://1.2.3.4.5", UNUSUAL),
+    ("http://[::1", UNUSUAL),
+    ("http://[0:0:0:0:0:0:0:1]", UNUSUAL),
+    ("http://[fe80::1%25eth0]", UNUSUAL),
+    ("http://::1", UNUSUAL),
+]
+
+
+@pytest.mark.parametrize(("text", "mistake"), NO_ORIGINS)
+def test_what_is_no_origin(tmp_path: Path, text: str, mistake: str) -> None:
+    """What no browser sends as an origin, or every page may, stops the start; the sentence counts and explains it."""
+    file = _toml(tmp_path, f'cors_origins = ["https://b.example", "{text}"]\n')
+    text = text.replace("\\\\", "\\")
+    sentence = f"item 2 of cors_origins {mistake}"
+    assert _refusal({"cors_origins": f"https://b.example,{text}"}) == f"--cors-origins: {sentence}"
+    variables = {"AUTHSVC_CORS_ORIGINS": f"https://b.example, {text}"}
+    assert _refusal(environment=variables) == f"AUTHSVC_CORS_ORIGINS: {sentence}"
+    assert _refusal(file=file) == f"{file}: cors_origins: {sentence}"
+
+
+@pytest.mark.parametrize(("text", "number"), [("https://a.example,", 2), (",https://a.example", 1), (",", 1)])
+def test_origins_that_are_missing(text: str, number: int) -> None:
+    """A comma too many is a mistake, for an origin may have got lost."""
+    assert _refusal({"cors_origins": text}) == f"--cors-origins: item {number} of cors_origins is empty"
+
+
+@pytest.mark.parametrize("text", ["*", "x y", "x:", "\u00e4", "x,", "(x)", "x\\r\\ny"])
+def test_what_is_no_name_of_a_header(tmp_path: Path, text: str) -> None:
+    """Neither is a wildcard, which would not cover `authorization`."""
+    file = _toml(tmp_path, f'cors_origins = "*"\ncors_headers = "x-a,{text}"\n')
+    number = 3 if text == "x," else 2
+    assert _refusal(file=file) == f"{file}: cors_headers: item {number} of cors_headers is not the name of a header"
+
+
+def test_policies_that_are_not_safe() -> None:
+    """Credentials for everybody, and leave for nobody in particular, stop the start; the settings are named."""
+    anybody = {"AUTHSVC_CORS_ORIGINS": "*"}
+    expected = "cors_credentials needs a cors_origins that names each origin, not *"
+    assert _refusal({"cors_credentials": "true"}, anybody) == f"AUTHSVC_CORS_ORIGINS, --cors-credentials: {expected}"
+    for name, value in (("cors_credentials", "true"), ("cors_headers", "x-a")):
+        assert _refusal({name: value}) == f"--{name.replace('_', '-')}: {name} needs cors_origins"
+    named = {"cors_origins": "https://a.example", "cors_credentials": "true", "cors_headers": "x-a, X-B"}
+    assert load(named, {}).cors() == Cors(("https://a.example",), credentials=True, headers=("x-a", "X-B"))
+    assert load({"cors_headers": "x-a"}, anybody).cors() == Cors(("*",), headers=("x-a",))
+
+
 TYPES: list[tuple[str, str, str]] = [
+    ("cors_origins", "1", "input should be a valid tuple"),
+    ("cors_origins", "[1]", "input should be a valid string"),
+    ("cors_origins", "[[]]", "input should be a valid string"),
+    ("cors_origins", "true", "input should be a valid tuple"),
+    ("cors_headers", "{ a = 1 }", "input should be a valid tuple"),
     ("listen", "8080", ADDRESS),
     ("listen", '["127.0.0.1", 8080]', ADDRESS),
     ("listen", "07:32:00", BRACKETS),
@@ -321,3 +450,25 @@ def test_addresses_as_text(address: Address, text: str) -> None:
     """An address is written as it is read."""
     assert str(address) == text
     assert load({"listen": text}, {}).listen == address
+
+
+def test_the_defaults_of_the_limits_are_those_of_the_doors() -> None:
+    """What the settings say by default is what `Limits` says, and every limit can be set."""
+    assert load({}, {}).limits() == Limits()
+    changed = load(
+        {
+            "max_message_bytes": "2000",
+            "max_metadata_bytes": "2001",
+            "max_headers": "20",
+            "max_url_bytes": "300",
+            "max_streams": "5",
+            "head_timeout": "1",
+            "body_timeout": "2",
+            "stall_timeout": "3",
+            "idle_timeout": "4",
+            "connection_age": "5",
+            "max_connections": "6",
+        },
+        {},
+    ).limits()
+    assert not [field for field in fields(Limits) if getattr(changed, field.name) == getattr(Limits(), field.name)]

@@ -10,15 +10,15 @@ from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha.reflection import aio
 from zitadel import auth_pb2
 
 from authsvc.api.auth import AuthServicer
 from authsvc.api.health import HealthServicer
-from authsvc.api.reflection import V1ALPHA, V1Servicer, v1_service
+from authsvc.api.reflection import V1ALPHA, V1AlphaServicer, V1Servicer, v1_service
 from authsvc.config import Settings
 from authsvc.doors.asgi import OneAddress
 from authsvc.doors.asgi_types import App
+from authsvc.doors.cors import CLOSED, Cors
 from authsvc.doors.docs import Docs
 from authsvc.doors.grpc_h2 import GrpcH2
 from authsvc.doors.grpc_web import GrpcWeb
@@ -54,7 +54,7 @@ PUBLIC = frozenset(
 class Service:
     """The service in one process: its methods by path, its health, and the store behind them.
 
-    `docs` tells whether the description of the JSON API is served.
+    `docs` tells whether the description of the JSON API is served, `cors` which pages may call the one address.
     """
 
     methods: dict[str, Method]
@@ -62,6 +62,7 @@ class Service:
     limits: Limits
     executor: Executor
     docs: bool = True
+    cors: Cors = CLOSED
 
     def one_address(self) -> OneAddress:
         """The ASGI application with the doors of the one address."""
@@ -76,6 +77,9 @@ class Service:
             grpc_web=GrpcWeb(self.methods, self.limits),
             json=json,
             fixed=fixed,
+            rpcs=self.methods.keys(),
+            longest=self.limits.target,
+            cors=self.cors,
         )
 
 
@@ -88,7 +92,7 @@ async def open_service(settings: Settings) -> Service:
     executor = await open_store(settings.database_url)
     reads = Reads(executor)
     health = HealthServicer([AUTH.full_name], partial(answers, executor))
-    pipeline = Pipeline(Authenticator(reads), CallLog(), settings.call_timeout)
+    pipeline = Pipeline(Authenticator(reads), CallLog(), settings.call_timeout, settings.max_calls)
     services: list[tuple[ServiceDescriptor, object]] = [
         (AUTH, AuthServicer(reads)),
         (health_pb2.DESCRIPTOR.services_by_name["Health"], health),
@@ -100,8 +104,7 @@ async def open_service(settings: Settings) -> Service:
         for service, servicer in services
         for method in service_methods(service, servicer, pipeline, public=PUBLIC)
     }
-    limits = Limits(message=settings.max_message_bytes, metadata=settings.max_metadata_bytes)
-    return Service(methods, health, limits, executor, docs=settings.docs)
+    return Service(methods, health, settings.limits(), executor, settings.docs, settings.cors())
 
 
 def api_document() -> dict[str, Any]:
@@ -119,4 +122,4 @@ def _reflection(names: list[str]) -> list[tuple[ServiceDescriptor, object]]:
     """Reflection in both versions, which list themselves too."""
     v1 = v1_service()
     names = [*names, v1.full_name, V1ALPHA.full_name]
-    return [(v1, V1Servicer(names, v1)), (V1ALPHA, aio.ReflectionServicer(names))]
+    return [(v1, V1Servicer(names, v1)), (V1ALPHA, V1AlphaServicer(names))]

@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from authsvc.doors.cors import Cors
+from authsvc.doors.limits import Limits
 from authsvc.errors import StartupError
 
 _PREFIX = "AUTHSVC_"
@@ -69,6 +71,13 @@ def _off(value: Any) -> Any:
     return None if value == "off" else _address(value)
 
 
+def _list(value: Any) -> Any:
+    """In the environment and on the command line a list is a text with commas."""
+    if not isinstance(value, str):
+        return value
+    return [item.strip() for item in value.split(",")] if value.strip() else []
+
+
 class Settings(BaseModel):
     """Everything an operator can set. Sizes in bytes, times in seconds."""
 
@@ -94,6 +103,13 @@ class Settings(BaseModel):
     )
     reflection: bool = Field(default=True, description="serve gRPC reflection")
     docs: bool = Field(default=True, description="serve /openapi.json and /docs, a page to try the JSON API")
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
+        default=(), description="origins whose pages may call, separated by commas, or `*` for all"
+    )
+    cors_credentials: bool = Field(default=False, description="let those pages have the browser send cookies too")
+    cors_headers: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
+        default=(), description="request headers that those pages may send beside the usual ones, separated by commas"
+    )
     call_timeout: float = Field(
         default=10.0, gt=0, le=3600, description="how long a unary call may take, also if its client allows more"
     )
@@ -102,6 +118,26 @@ class Settings(BaseModel):
     )
     max_metadata_bytes: int = Field(
         default=16 * 1024, ge=1024, le=2**14, description="largest metadata or headers of a request"
+    )
+    max_headers: int = Field(default=64, ge=16, le=1000, description="how many headers a request may have")
+    max_url_bytes: int = Field(default=4096, ge=256, le=2**14, description="longest path and query of a request")
+    max_calls: int = Field(
+        default=1000, ge=1, le=10**6, description="calls at once in one worker; public ones are counted apart"
+    )
+    max_streams: int = Field(default=100, ge=1, le=128, description="calls at once on one HTTP/2 connection")
+    max_connections: int = Field(default=4096, ge=1, le=10**6, description="connections at once to one worker")
+    head_timeout: float = Field(
+        default=10.0, gt=0, le=3600, description="how long the head of an HTTP/1.1 request may take to arrive"
+    )
+    body_timeout: float = Field(
+        default=30.0, gt=0, le=3600, description="how long the body of an HTTP/1.1 request may take to arrive"
+    )
+    stall_timeout: float = Field(
+        default=30.0, gt=0, le=3600, description="how long a client may take nothing of what was sent to it"
+    )
+    idle_timeout: float = Field(default=60.0, gt=0, le=86400, description="how long a connection may rest")
+    connection_age: float = Field(
+        default=1800.0, gt=0, le=10**7, description="age at which a connection is retired, give or take a tenth"
     )
     drain_delay: float = Field(
         default=0.0, ge=0, le=3600, description="how long to go on serving after SIGTERM while health says NOT_SERVING"
@@ -113,8 +149,29 @@ class Settings(BaseModel):
         default="info", description="lowest level that is logged"
     )
 
+    def limits(self) -> Limits:
+        """What a client may send and hold at most."""
+        return Limits(
+            message=self.max_message_bytes,
+            metadata=self.max_metadata_bytes,
+            headers=self.max_headers,
+            target=self.max_url_bytes,
+            streams=self.max_streams,
+            head=self.head_timeout,
+            body=self.body_timeout,
+            stall=self.stall_timeout,
+            idle=self.idle_timeout,
+            age=self.connection_age,
+            connections=self.max_connections,
+        )
+
+    def cors(self) -> Cors:
+        """Which pages of other origins may call. Raises `ValueError` for a policy that is not safe."""
+        return Cors(self.cors_origins, self.cors_credentials, self.cors_headers)
+
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
+        self.cors()
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key must be set together")
         if self.grpc_listen == self.listen and self.listen.port:

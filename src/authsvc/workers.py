@@ -7,11 +7,14 @@ itself, reports to the supervisor over a pipe, and drains on SIGTERM or when the
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
 import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from typing import cast
 
 import grpc
 import uvicorn
@@ -19,13 +22,10 @@ import uvloop
 
 from authsvc.app import Service, open_service
 from authsvc.config import Address, Settings
-from authsvc.doors.engine import Engine
+from authsvc.doors.engine import ENGINES
 from authsvc.doors.grpcio import grpcio_server
 from authsvc.errors import StartupError
 from authsvc.telemetry import logs
-
-_IDLE_TIMEOUT = 60  # seconds that a connection may rest between requests
-
 
 Stop = Callable[[], Awaitable[None]]
 Start = Callable[[Service], Awaitable[tuple[Address, Stop]]]
@@ -44,6 +44,9 @@ class Worker:
         self._listen_for_stop()
         service = await open_service(self.settings)
         address, stop = await start(service)
+        # What is here stays; going through all of it again and again would hold up calls for some 60 ms each time.
+        gc.collect()
+        gc.freeze()
         self._link.send(address)
         await self._stop.wait()
         service.health.drain()
@@ -66,7 +69,7 @@ def run_web(settings: Settings, link: Connection, listener: socket.socket) -> No
     """Serve the one address on `listener` until told to stop."""
 
     async def start(service: Service) -> tuple[Address, Stop]:
-        server = WebServer(_uvicorn_config(settings, service))
+        server = WebServer(uvicorn_config(settings, service))
         serving = asyncio.ensure_future(server.serve([listener]))
         await asyncio.wait([serving, asyncio.ensure_future(server.listening.wait())], return_when="FIRST_COMPLETED")
         if serving.done():
@@ -110,10 +113,11 @@ class WebServer(uvicorn.Server):
         self.listening.set()
 
 
-def _uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
+def uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
+    """How uvicorn serves the one address."""
     return uvicorn.Config(
         service.one_address(),
-        http=Engine if settings.http == "zttp" else settings.http,
+        http=cast("type[asyncio.Protocol]", ENGINES[settings.http](service.limits)),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -121,7 +125,7 @@ def _uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,  # anybody on this machine could forge them
         server_header=False,
-        timeout_keep_alive=_IDLE_TIMEOUT,
+        timeout_keep_alive=math.ceil(service.limits.idle),
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,

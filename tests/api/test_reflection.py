@@ -52,6 +52,7 @@ async def test_the_list_of_services() -> None:
     "question",
     [
         {"file_containing_symbol": "zitadel.auth.v1.AuthService"},
+        {"file_containing_symbol": "zitadel.auth.v1.AuthService.GetMyUser"},
         {"file_containing_symbol": "zitadel.user.v1.User"},
         {"file_containing_symbol": "grpc.reflection.v1.ServerReflection"},
         {"file_by_filename": "zitadel/auth.proto"},
@@ -68,6 +69,7 @@ async def test_files(question: dict[str, str]) -> None:
 
 async def test_unknown_symbols_and_many_questions() -> None:
     """What does not exist is an answer with an error, and the stream goes on."""
-    answers = await _ask({"file_containing_symbol": "no.such.Thing"}, {"list_services": ""})
-    assert answers[0].error_response.error_code == 5
-    assert answers[1].list_services_response.service
+    no_method = {"file_containing_symbol": "zitadel.auth.v1.AuthService.NoSuchMethod"}
+    answers = await _ask({"file_containing_symbol": "no.such.Thing"}, no_method, {"list_services": ""})
+    assert [answer.error_response.error_code for answer in answers] == [5, 5, 0]
+    assert answers[2].list_services_response.service

@@ -117,7 +117,9 @@ class H2Stream:
         self.peer.flush()
 
     def cancel(self) -> None:
-        """Reset the stream with CANCEL."""
+        """Reset the stream with CANCEL, unless it is over."""
+        if self.over.is_set():
+            return
         self.peer.h2.reset_stream(self.id, 8)
         self.peer.flush()
 

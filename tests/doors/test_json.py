@@ -417,7 +417,7 @@ async def test_other_codecs_of_grpc_are_415(kind: str, trailers: bool) -> None: 
     app = stage_service(Say=_never).one_address()
     response = await asgi(app, SAY, [("content-type", kind)], trailers=trailers)
     assert response.status == 415
-    assert response.header("accept-post") == "application/grpc, application/grpc+proto"
+    assert (response.header("accept-post") or "").startswith("application/grpc, application/grpc+proto, ")
 
 
 async def _keep_alive(stage: Stage, *requests: bytes) -> bytes:

@@ -12,6 +12,7 @@ from grpc.aio import insecure_channel
 
 from authsvc.doors.asgi import OneAddress
 from authsvc.doors.docs import Docs
+from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import peer_of
 from authsvc.doors.probes import Probes
 
@@ -21,7 +22,7 @@ ROUTES = [
     ("application/grpc", "POST", "/a/b", GRPC, JSON),
     ("application/grpc+proto", "POST", "/a/b", GRPC, JSON),
     (" Application/GRPC ; charset=utf-8", "POST", "/a/b", GRPC, JSON),
-    ("application/grpc", "GET", "/a/b", JSON, JSON),
+    ("application/grpc", "GET", "/a/b", 405, JSON),
     ("application/grpc", "POST", "/debug/ready", GRPC, JSON),
     ("application/grpc+json", "POST", "/a/b", 415, 415),
     ("application/grpcfoo", "POST", "/a/b", 415, 415),
@@ -37,6 +38,16 @@ ROUTES = [
     ("", "GET", "/debug/ready/", JSON, JSON),
     ("", "GET", "/openapi.json", DOCS, DOCS),
     ("application/grpc-web", "POST", "/docs", WEB, WEB),
+    ("application/json", "POST", "/an/rpc", 415, 415),
+    ("", "POST", "/an/rpc", 415, 415),
+    ("image/jpeg", "POST", "/an/rpc", 415, 415),
+    ("", "GET", "/an/rpc", 405, 405),
+    ("application/json", "OPTIONS", "/an/rpc", 405, 405),
+    ("application/grpc", "DELETE", "/an/rpc", 405, JSON),
+    ("application/grpc-web", "GET", "/an/rpc", WEB, WEB),
+    ("", "GET", "/" + "x" * 99, JSON, JSON),
+    ("", "GET", "/" + "x" * 100, 414, 414),
+    ("application/grpc", "POST", "/" + "x" * 100, 414, 414),
 ]
 
 
@@ -60,9 +71,32 @@ async def test_the_content_type_chooses_the_door(
         return app
 
     fixed = dict.fromkeys(Probes.PATHS, door(PROBES)) | dict.fromkeys(Docs.PATHS, door(DOCS))
-    app = OneAddress(grpc=door(GRPC), grpc_web=door(WEB), json=door(JSON), fixed=fixed)
+    app = OneAddress(grpc=door(GRPC), grpc_web=door(WEB), json=door(JSON), fixed=fixed, rpcs={"/an/rpc"}, longest=100)
     response = await asgi(app, target, [("content-type", kind)], method=method, trailers=trailers)
     assert (taken or [response.status]) == [over_h2 if trailers else over_h1]
+
+
+async def test_refusals_say_what_would_do() -> None:
+    """415 lists the types that an RPC takes, 405 the method."""
+    app = stage_service().one_address()
+    wrong_type = await asgi(app, path(), [("content-type", "application/json")], [b"{}"])
+    assert (wrong_type.header("accept-post") or "").split(", ") == [
+        "application/grpc",
+        "application/grpc+proto",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+        "application/grpc-web-text",
+        "application/grpc-web-text+proto",
+    ]
+    assert (await asgi(app, path(), method="GET")).header("allow") == "POST"
+
+
+async def test_a_query_counts_as_part_of_the_target() -> None:
+    """Path and query together have at most the allowed length."""
+    app = stage_service(limits=Limits(target=300)).one_address()
+    for length, status in ((300, 200), (301, 414)):
+        target = "/auth/v1/say/".ljust(length - len("number=1"), "a")
+        assert (await asgi(app, target, method="GET", query=b"number=1")).status == status
 
 
 async def test_extensions_may_be_missing() -> None:
@@ -149,7 +183,7 @@ async def test_a_json_get_may_share_the_connection_with_grpc() -> None:
     ("client", "peer"),
     [
         (("127.0.0.1", 5), "ipv4:127.0.0.1:5"),
-        (("::1", 5), "ipv6:[::1]:5"),
+        (("::1", 5), "ipv6:%5B::1%5D:5"),
         (None, "unix:"),
     ],
 )

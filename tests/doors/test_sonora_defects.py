@@ -9,6 +9,7 @@ import asyncio
 import base64
 import gzip
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -17,6 +18,9 @@ from doors.peers import WEB, WEB_TEXT, AsgiReply, Headers, asgi, pack, web_reply
 from doors.stage import NAME, Line, path, servicer, stage_service
 from sonora.asgi import grpcASGI
 
+from authsvc.doors.cors import Cors
+
+PAGE = "https://app.example.com"
 HELLO = Line(text="hello", number=7)
 FRAME = pack(HELLO)
 TEXT = base64.b64encode(FRAME)
@@ -37,7 +41,7 @@ class Door:
     def app(self, **behaviours: Any) -> Any:
         """The application with these behaviours."""
         if self._kind == "ours":
-            return stage_service(**behaviours).one_address()
+            return replace(stage_service(**behaviours), cors=Cors(origins=(PAGE,))).one_address()
         app = grpcASGI()
         made = servicer(**behaviours)
         handlers = {
@@ -350,6 +354,137 @@ async def test_a_missing_host_is_no_error(door: Door) -> None:
 async def test_unknown_methods_are_unimplemented(door: Door) -> None:
     """An unknown method is a status that clients of gRPC-Web can read."""
     assert web_reply(await door.post(FRAME, method="Sing")).code == 12
+
+
+async def test_a_page_of_another_origin_may_ask(door: Door) -> None:
+    """The preflight that browsers send before a call from another origin is answered, for that origin."""
+    asks = [("origin", PAGE), ("access-control-request-method", "POST")]
+    response = await door.post(b"", asks, kind=None, http_method="OPTIONS")
+    assert response.status in {200, 204}
+    assert response.header("access-control-allow-origin") == PAGE
+
+
+async def test_an_answer_may_be_read_by_a_page_of_another_origin(door: Door) -> None:
+    """The answer itself names the origin, too."""
+    assert (await door.post(FRAME, [("origin", PAGE)])).header("access-control-allow-origin") == PAGE
+
+
+async def test_a_compressed_body_is_refused(door: Door) -> None:
+    """`content-encoding` stands for something else than compressed messages: 415, and no RPC on half-read bytes."""
+    response = await door.post(gzip.compress(FRAME), [("content-encoding", "gzip")], Say=_never)
+    assert response.status == 415
+
+
+async def test_no_message_is_an_error(door: Door) -> None:
+    """A unary servicer that returns nothing has not answered."""
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        return None
+
+    assert web_reply(await door.post(FRAME, Say=behaviour)).code
+
+
+async def test_a_servicers_own_rpc_error_is_an_error(door: Door) -> None:
+    """A `grpc.RpcError` that the servicer got from elsewhere does not become a success."""
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        raise grpc.RpcError
+
+    assert web_reply(await door.post(FRAME, Say=behaviour)).code
+
+
+async def test_abort_needs_only_a_code(door: Door) -> None:
+    """`context.abort(code)` without a text."""
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        await context.abort(grpc.StatusCode.DATA_LOSS)
+
+    assert web_reply(await door.post(FRAME, Say=behaviour)).code == 15
+
+
+async def test_a_status_object_ends_a_call(door: Door) -> None:
+    """`context.abort_with_status` takes what grpc_status makes of a google.rpc.Status."""
+
+    class Lost(grpc.Status):
+        code, details, trailing_metadata = grpc.StatusCode.DATA_LOSS, "lost", (("x-a", "1"),)
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        await context.abort_with_status(Lost())
+
+    reply = web_reply(await door.post(FRAME, Say=behaviour))
+    assert (reply.code, reply.message, reply.values("x-a")) == (15, "lost", ["1"])
+
+
+async def test_the_context_is_the_one_of_grpc_aio(door: Door) -> None:
+    """The methods of `grpc.aio.ServicerContext` are there and answer."""
+    seen: list[Any] = []
+
+    async def behaviour(request: Any, context: Any) -> Any:
+        context.set_compression(grpc.Compression.Gzip)
+        context.disable_next_message_compression()
+        context.add_done_callback(seen.append)
+        context.set_trailing_metadata((("x-a", "1"),))
+        assert context.peer().startswith("ipv4:")
+        assert (context.code(), context.details(), context.done(), context.cancelled()) == (None, "", False, False)
+        assert dict(context.trailing_metadata()) == {"x-a": "1"}
+        assert context.invocation_metadata()[0].key
+        assert isinstance(context.auth_context(), dict)
+        return request
+
+    reply = web_reply(await door.post(FRAME, [("x-b", "2")], Say=behaviour))
+    await asyncio.sleep(0)
+    assert (reply.code, len(seen)) == (0, 1)
+
+
+async def test_a_servicer_may_write_its_messages(door: Door) -> None:
+    """`context.write` sends a message of a stream."""
+
+    async def behaviour(request: Any, context: Any) -> None:
+        await context.write(Line(number=1))
+        await context.write(Line(number=2))
+
+    reply = web_reply(await door.post(FRAME, method="Recite", Recite=behaviour))
+    assert (reply.code, [message.number for message in reply.messages]) == (0, [1, 2])
+
+
+async def test_plain_functions_are_servicers(door: Door) -> None:
+    """A servicer with `def` methods runs, beside the event loop."""
+
+    def behaviour(request: Any, context: Any) -> Any:
+        return request
+
+    assert web_reply(await door.post(FRAME, Say=behaviour)).messages == [HELLO]
+
+
+async def test_an_unwritten_stream_is_unimplemented(door: Door) -> None:
+    """What a generated base class does for a method that nobody wrote, in a stream as well."""
+
+    def behaviour(request: Any, context: Any) -> Any:
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        raise NotImplementedError
+
+    assert web_reply(await door.post(FRAME, method="Recite", Recite=behaviour)).code == 12
+
+
+async def test_no_time_is_too_little(door: Door) -> None:
+    """A deadline of no seconds is over."""
+    assert web_reply(await door.post(FRAME, [("grpc-timeout", "0S")])).code == 4
+
+
+async def test_a_client_that_leaves_ends_its_call(door: Door) -> None:
+    """The handler is cancelled, not left to itself."""
+    ended: list[str] = []
+
+    async def behaviour(requests: Any, context: Any) -> Any:
+        try:
+            await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+        ended.append("left to itself")
+
+    await door.post([FRAME], leaves=True, method="Collect", Collect=behaviour)
+    assert ended == ["cancelled"]
 
 
 async def test_the_comparison_is_fair() -> None:

@@ -1,8 +1,9 @@
-"""Server reflection, v1alpha as packaged and v1, whose messages are the same under another name."""
+"""Server reflection: v1alpha as packaged, mended, and v1, whose messages are the same under another name."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
@@ -16,8 +17,20 @@ from grpc_reflection.v1alpha.reflection import aio
 V1ALPHA: ServiceDescriptor = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
 
 
-class V1Servicer(aio.ReflectionServicer):  # type: ignore[misc]  # the package is untyped
-    """The packaged servicer for clients of v1, whose messages have the same bytes."""
+class V1AlphaServicer(aio.ReflectionServicer):  # type: ignore[misc]  # the package is untyped
+    """The packaged servicer, which does not find methods by their names, as some clients look for them."""
+
+    def _file_containing_symbol(self, request: Message, fully_qualified_name: str) -> Message:
+        parent, _, name = fully_qualified_name.rpartition(".")
+        with suppress(KeyError):
+            if name in self._pool.FindServiceByName(parent).methods_by_name:
+                fully_qualified_name = parent
+        response: Message = super()._file_containing_symbol(request, fully_qualified_name)
+        return response
+
+
+class V1Servicer(V1AlphaServicer):
+    """The same for clients of v1, whose messages have the same bytes."""
 
     def __init__(self, service_names: Iterable[str], service: ServiceDescriptor) -> None:
         super().__init__(service_names)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from authsvc.doors.asgi_types import App, Receive, Scope, Send
-from authsvc.doors.grpc_web import media_type
+from authsvc.doors.cors import CLOSED, Cors
+from authsvc.doors.grpc_web import GRPC_WEB, media_type
 from authsvc.doors.http import respond
 from authsvc.doors.metadata import header
 
@@ -13,30 +14,56 @@ _GRPC = frozenset({b"application/grpc", b"application/grpc+proto"})
 
 
 class OneAddress:
-    """An ASGI application that hands each request to `grpc`, `grpc_web`, one of those with `fixed` paths, or `json`."""
+    """An ASGI application that hands each request to `grpc`, `grpc_web`, one of those with `fixed` paths, or `json`.
 
-    def __init__(self, *, grpc: App, grpc_web: App, json: App, fixed: Mapping[str, App]) -> None:
+    `rpcs` are the paths that only gRPC and gRPC-Web may use; path and query have at most `longest` bytes. All doors but
+    native gRPC, which no browser speaks, are under the policy `cors`.
+    """
+
+    def __init__(
+        self,
+        *,
+        grpc: App,
+        grpc_web: App,
+        json: App,
+        fixed: Mapping[str, App],
+        rpcs: Container[str],
+        longest: int,
+        cors: Cors = CLOSED,
+    ) -> None:
         self._grpc = grpc
-        self._grpc_web = grpc_web
-        self._json = json
-        self._fixed = fixed
+        self._grpc_web = cors.around(grpc_web)
+        self._json = cors.around(json)
+        self._fixed = {path: cors.around(app) for path, app in fixed.items()}
+        self._rpcs = rpcs
+        self._longest = longest
+        self._too_long = cors.around(_too_long)
+        self._unsupported = cors.around(_unsupported)
+        self._not_allowed = cors.around(_not_allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if not scope["raw_path"].startswith(b"/"):
             _to_origin_form(scope)
+        await self._door(scope)(scope, receive, send)
+
+    def _door(self, scope: Scope) -> App:
+        if len(scope["raw_path"]) + len(scope["query_string"]) > self._longest:
+            return self._too_long
         content_type = media_type(header(scope["headers"], b"content-type"))
-        if not content_type.startswith(b"application/grpc"):
-            app = self._fixed.get(scope["path"], self._json)
-        elif content_type.startswith(b"application/grpc-web"):
-            app = self._grpc_web
-        elif content_type not in _GRPC:
-            app = _unsupported
-        else:
-            # Without HTTP/2 there are no trailers, so no native gRPC; as at ZITADEL that is a path nobody knows.
-            trailers = "http.response.trailers" in scope.get("extensions", {})
-            app = self._grpc if trailers and scope["method"] == "POST" else self._json
-        await app(scope, receive, send)
+        if content_type.startswith(b"application/grpc-web"):
+            return self._grpc_web
+        if content_type.startswith(b"application/grpc"):
+            return self._native(scope) if content_type in _GRPC else self._unsupported
+        if scope["path"] in self._rpcs:
+            return self._unsupported if scope["method"] == "POST" else self._not_allowed
+        return self._fixed.get(scope["path"], self._json)
+
+    def _native(self, scope: Scope) -> App:
+        # Without HTTP/2 there are no trailers, so no native gRPC; as at ZITADEL that is a path nobody knows.
+        if "http.response.trailers" not in scope.get("extensions", {}):
+            return self._json
+        return self._grpc if scope["method"] == "POST" else self._not_allowed
 
 
 def _to_origin_form(scope: Scope) -> None:
@@ -46,5 +73,13 @@ def _to_origin_form(scope: Scope) -> None:
         scope[key] = slash + target.partition(slash)[2]
 
 
+async def _too_long(scope: Scope, receive: Receive, send: Send) -> None:
+    await respond(send, 414, [])
+
+
+async def _not_allowed(scope: Scope, receive: Receive, send: Send) -> None:
+    await respond(send, 405, [(b"allow", b"POST")])
+
+
 async def _unsupported(scope: Scope, receive: Receive, send: Send) -> None:
-    await respond(send, 415, [(b"accept-post", b", ".join(sorted(_GRPC)))])
+    await respond(send, 415, [(b"accept-post", b", ".join(sorted(_GRPC | GRPC_WEB)))])

@@ -28,7 +28,7 @@ ZITADEL = Dialect(
 
 _HEADERS = HeaderRules(
     incoming=frozenset({b"authorization", b"accept-language", b"user-agent", b"x-zitadel-orgid"}),
-    outgoing=frozenset({"cache-control", "expires", "pragma", "www-authenticate", "x-request-id"}),
+    outgoing=frozenset({"cache-control", "expires", "pragma", "retry-after", "www-authenticate", "x-request-id"}),
 )
 
 
@@ -70,7 +70,7 @@ class JsonExchange(HttpExchange):
     def metadata(self) -> list[Metadatum]:
         """Only what is meant for the call: other headers of a browser are none of a servicer's business."""
         self._http_status = 431
-        check_size(self.headers, self.limits.metadata)
+        check_size(self.headers, self.limits)
         self._http_status = None
         return self.readable(metadata_of, _HEADERS.metadata(self.headers))
 

@@ -1,0 +1,130 @@
+"""Which protocol a new connection speaks, and the clock that all connections share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.auto_zttp_impl import AutoZttpProtocol
+from uvicorn.server import ServerState
+
+from authsvc.doors.engine.http1 import Conservative, Http1
+from authsvc.doors.engine.http2 import Http2
+from authsvc.doors.limits import Limits
+
+_TICKS = 4  # looks at each connection within the shortest limit, which therefore ends up to a quarter late
+_OFTEN = 0.5  # seconds between two looks, at most
+
+
+class Swept(Protocol):
+    """A connection that looks at its own patience when told the time."""
+
+    loop: asyncio.AbstractEventLoop
+    limits: Limits
+    retires: float
+
+    def sweep(self, now: float) -> None:
+        """Cut off a client that makes us wait; `now` is the event loop's time."""
+
+
+_P = TypeVar("_P", bound=Swept)
+
+
+class Engine:
+    """Makes the protocols of new connections; what `uvicorn.Config` takes as `http`.
+
+    One timer looks at all connections, so that no request has to set one.
+    """
+
+    alpn_protocols: ClassVar[list[str]] = ["h2", "http/1.1"]
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._every = min(_OFTEN, min(limits.head, limits.body, limits.stall, limits.idle, limits.age) / _TICKS)
+        self._runs = False
+
+    def __call__(
+        self,
+        *,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> asyncio.Protocol:
+        """The protocol of a new connection."""
+        loop = _loop or asyncio.get_running_loop()
+        if not self._runs:
+            self._runs = True
+            self._sweep(loop, server_state)
+        if len(server_state.connections) >= self.limits.connections:
+            return Surplus()
+        return self._first(config=config, server_state=server_state, app_state=app_state, _loop=loop)
+
+    def _first(self, **uvicorns: Any) -> asyncio.Protocol:
+        return self.made(Sniffer(self, **uvicorns))
+
+    def made(self, protocol: _P) -> _P:
+        """The protocol, with what it has to know."""
+        protocol.limits = self.limits
+        protocol.retires = protocol.loop.time() + self.limits.age * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
+        return protocol
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
+        loop.call_later(self._every, self._sweep, loop, state)
+        now = loop.time()
+        connections: list[Any] = list(state.connections)
+        for connection in connections:
+            connection.sweep(now)
+
+
+class ConservativeEngine(Engine):
+    """HTTP/1.1 only, by httptools."""
+
+    alpn_protocols: ClassVar[list[str]] = ["http/1.1"]
+
+    def _first(self, **uvicorns: Any) -> asyncio.Protocol:
+        return self.made(Conservative(**uvicorns))
+
+
+ENGINES: dict[str, type[Engine]] = {"zttp": Engine, "httptools": ConservativeEngine}
+
+
+class Surplus(asyncio.Protocol):
+    """A connection beyond those that are allowed at once."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Close it."""
+        transport.abort()
+
+
+class Sniffer(AutoZttpProtocol):
+    """A connection that turns out to be HTTP/1.1 or HTTP/2: by ALPN with TLS, by the client's preface without."""
+
+    limits: Limits
+    retires: float
+
+    def __init__(self, engine: Engine, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._engine = engine
+        self._uvicorns = uvicorns
+        self._due = self.loop.time() + engine.limits.idle
+
+    def data_received(self, data: bytes) -> None:
+        """See whether this is the preface; a part of it is no rest any more."""
+        if not self.buffer:
+            self._due = self.loop.time() + self.limits.head
+        super().data_received(data)
+
+    def _switch(self, http2: bool, initial_data: bytes = b"") -> None:  # noqa: FBT001 - as in uvicorn
+        protocol = self._engine.made((Http2 if http2 else Http1)(**self._uvicorns))
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        if initial_data:
+            protocol.data_received(initial_data)
+
+    def sweep(self, now: float) -> None:
+        """Cut off a client that has sent nothing for long, or only the beginning of a preface."""
+        if now >= self._due:
+            self.transport.close()

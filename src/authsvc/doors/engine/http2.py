@@ -1,0 +1,313 @@
+"""HTTP/2 with limits: streams at once, what a peer may leave untaken, what it may send to no purpose, and age.
+
+uvicorn writes as fast as the application sends, whatever window the peer gives; zttp keeps what the window holds back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Generator
+from typing import Any
+
+import zttp
+from uvicorn.protocols.http.zttp_h2_impl import ZttpH2Protocol
+
+from authsvc.doors.engine.account import Account
+from authsvc.doors.engine.frames import WINDOW_UPDATE, frames, increment_of, ping, settings, stream_of, window_update
+from authsvc.doors.engine.stream import Stream, StreamsFlow
+from authsvc.doors.engine.wire import Wire
+from authsvc.doors.limits import Limits
+
+_UNREAD = 16 * 1024  # bytes of a request that may wait for the application before its window is closed
+_OVERRUN = 160 * 1024  # bytes that no client sends that minds the window
+# RFC 9113, section 7.
+_FLOW_CONTROL_ERROR, _REFUSED_STREAM, _ENHANCE_YOUR_CALM = 3, 7, 11
+# zttp breaks off a connection at its 4097th request, and at the 256th that was reset: it is retired before.
+_REQUESTS, _RESETS = 3500, 128
+
+_ANY_STREAM = 2**31 - 1
+_ROUND_TRIP = 1.0  # seconds, at most, until the client knows that no more requests are taken
+_JUST_NOW = 1.0  # second
+_SLICE = 16 * 1024  # bytes between two looks at what they led to
+_PER_REQUEST = 16 * 1024
+_PER_BYTE_OF_BODY = 2
+_PER_PIECE_OF_BODY = 64  # so that small messages may go to and fro
+_TURN = 16 * 1024  # bytes of one answer before the next has its turn
+_SENT_PER_BYTE = 16  # who takes much has to update windows often
+
+
+class Http2(ZttpH2Protocol):
+    """HTTP/2 by zttp."""
+
+    limits: Limits
+    retires: float
+
+    def __init__(self, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._app, self.app = self.app, self._unless_gone
+        self._streams: dict[int, Stream] = {}
+        self.waiting: dict[int, Stream] = {}  # for the peer's windows; who was served longest ago comes first
+        self._closed_windows: dict[int, int] = {}  # of requests that are read slowly: what they are to be opened by
+        self._news: set[asyncio.Event] = set()
+        self._requests = self._resets = self._last_stream = self._paid = 0
+        self._retiring = False
+        self._idle_since = self._heard = self.loop.time()
+        self._account = Account(self._idle_since)
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to serve a connection."""
+        self._wire = Wire(transport, self.loop, self._sends)
+        super().connection_made(self._wire)
+        self.flow = StreamsFlow(self._wire)
+        self._wire.write(settings({3: self.limits.streams, 6: self.limits.metadata}))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is over."""
+        super().connection_lost(exc)
+        self._end_all()
+
+    # What arrives.
+
+    def data_received(self, data: bytes) -> None:
+        """Serve what the client has sent, unless most of it is to no purpose."""
+        if self.transport.is_closing():
+            return
+        now = self._heard = self.loop.time()
+        self._account.earn((self._wire.written - self._paid) / _SENT_PER_BYTE)
+        self._paid = self._wire.written
+        for start in range(0, len(data), _SLICE):
+            piece = data[start : start + _SLICE]
+            super().data_received(piece)
+            if not self._account.spend(len(piece), now):
+                self._give_up()
+            if self.transport.is_closing():
+                self._end_all()
+                return
+        self._drop_overrun()
+        self._pump()
+        self._tell()
+
+    def events(self) -> Generator[zttp.Event]:
+        """The events of what has arrived."""
+        for event in super().events():
+            if isinstance(event, zttp.Data):
+                self._account.earn(len(event.data) * _PER_BYTE_OF_BODY)
+                self._mind(event)
+            elif isinstance(event, zttp.Ping) and event.ack and self._retiring:
+                self._last_orders()
+            yield event
+
+    def _mind(self, event: zttp.Data) -> None:
+        """Close the window of a request whose application lags behind."""
+        cycle = self.cycles.get(event.stream_id)
+        if cycle is None:
+            return
+        self._account.earn(_PER_PIECE_OF_BODY)
+        if len(cycle.body) + len(event.data) > _UNREAD:
+            self._closed_windows.setdefault(event.stream_id, 0)
+
+    def handle_request(self, event: zttp.Request) -> None:
+        """Begin to serve a request, unless there are too many, or no more are taken."""
+        stream_id = event.stream_id
+        self._requests += 1
+        if self._requests == _REQUESTS:
+            self.shutdown()
+        if self.shutdown_requested or len(self._streams) >= self.limits.streams:
+            self.conn.stream(stream_id).reset(_REFUSED_STREAM)
+            return
+        self._last_stream = stream_id
+        if not event.path.isascii():  # uvicorn would break off with a traceback
+            self.conn.stream(stream_id).send_response(400, [(b"content-length", b"0")], end_stream=True)
+            return
+        super().handle_request(event)
+        self._account.earn(_PER_REQUEST)
+        cycle = self.cycles[stream_id]
+        if event.end_stream:  # uvicorn overlooks it and would wait for a body for ever
+            cycle.more_body = False
+            cycle.message_event.set()
+        # uvicorn keeps trailers from clients that do not announce that they read them, as not all gRPC clients do.
+        headers: Any = cycle.scope["headers"]
+        if not any(name == b"te" for name, _ in headers):
+            headers.append((b"te", b"trailers"))
+        stream = self._streams[stream_id] = Stream(self, cycle.stream)
+        cycle.flow = cycle.stream = stream  # type: ignore[assignment]
+
+    async def _unless_gone(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request, unless its client has cancelled it in the same breath."""
+        if not receive.__self__.disconnected:
+            await self._app(scope, receive, send)
+
+    def handle_rst_stream(self, event: zttp.RstStream) -> None:
+        """A client has cancelled a request, or zttp has refused one."""
+        stream = self._streams.pop(event.stream_id, None)
+        if stream:
+            stream.gone = True
+            self.waiting.pop(event.stream_id, None)
+        answered = event.stream_id not in self.cycles
+        super().handle_rst_stream(event)
+        if stream and answered:  # of which uvicorn knows nothing any more
+            self.on_stream_closed()
+        self._resets += 1
+        if self._resets == _RESETS:
+            self.shutdown()
+
+    def flush(self) -> None:
+        """Send what zttp has to say; but it opens windows for what it has parsed, not for what has been read."""
+        data = self.conn.data_to_send()
+        if self._closed_windows:
+            data = b"".join(frame for frame in frames(data) if not self._keeps(frame))
+        self.transport.write(data)
+
+    def _keeps(self, frame: bytes) -> bool:
+        """Keep back what opens the window of a request that the application does not read as fast as it arrives."""
+        stream_id = stream_of(frame)
+        if frame[3] != WINDOW_UPDATE or stream_id not in self._closed_windows:
+            return False
+        self._closed_windows[stream_id] += increment_of(frame)
+        return True
+
+    def resume_reading_if_idle(self) -> None:
+        """An application reads, or a request is over: open the windows of the requests whose bodies were taken."""
+        for stream_id, size in list(self._closed_windows.items()):
+            cycle = self.cycles.get(stream_id)
+            if cycle is None or len(cycle.body) <= _UNREAD:
+                del self._closed_windows[stream_id]
+                if size:  # also when it is answered: the client may have to finish before it looks
+                    self.transport.write(window_update(stream_id, size))
+
+    def _drop_overrun(self) -> None:
+        """End the requests whose clients do not mind the closed windows; zttp would let them."""
+        for stream_id in list(self._closed_windows):
+            if stream_id in self.cycles and len(self.cycles[stream_id].body) > _OVERRUN:
+                self._drop(stream_id, _FLOW_CONTROL_ERROR)
+
+    # What leaves.
+
+    def on_response_complete(self, stream_id: int) -> None:
+        """A request is answered, but for what the peer's windows hold back."""
+        stream = self._streams.get(stream_id)
+        if stream and not stream.waits:
+            del self._streams[stream_id]
+        super().on_response_complete(stream_id)
+
+    def on_stream_closed(self) -> None:
+        """A request is over."""
+        self._idle_since = self.loop.time()
+        super().on_stream_closed()
+
+    def resume_writing(self) -> None:
+        """The transport can take more."""
+        super().resume_writing()
+        self._tell()
+
+    async def news(self) -> None:
+        """Wait until something may have changed for those who wait to send."""
+        event = asyncio.Event()
+        self._news.add(event)
+        try:
+            await event.wait()
+        finally:
+            self._news.discard(event)
+
+    def _tell(self) -> None:
+        for event in self._news:
+            event.set()
+
+    def _pump(self) -> None:
+        """Send what the peer's windows hold back no longer, in turns, as the connection's window is for all."""
+        turns = deque(self.waiting.values())
+        while turns:
+            stream = turns.popleft()
+            if not stream.pump(_TURN):
+                continue
+            if stream.waits:
+                turns.append(stream)
+                self.waiting[stream.stream_id] = self.waiting.pop(stream.stream_id)
+            elif stream.stream_id not in self.cycles:
+                del self._streams[stream.stream_id]
+                self.on_stream_closed()
+        self.flush()
+
+    # What ends.
+
+    def sweep(self, now: float) -> None:
+        """Cut off a client that makes us wait; `now` is the event loop's time."""
+        if self._wire.stuck(now, self.limits.stall):
+            self._wire.abort()
+        if self._wire.is_closing():
+            return
+        for stream_id, stream in list(self._streams.items()):
+            if stream.stuck(now, self.limits.stall):
+                self._drop(stream_id, _ENHANCE_YOUR_CALM)
+        rests = not self._streams and now - self._idle_since >= self.limits.idle
+        if rests or now >= self.retires:
+            self.shutdown()
+
+    def _drop(self, stream_id: int, code: int) -> None:
+        """End one request whose client does not play its part."""
+        self._streams.pop(stream_id).reset(code)
+        cycle = self.cycles.pop(stream_id, None)
+        if cycle:
+            _end(cycle)
+        self.flush()
+        self.on_stream_closed()
+        self._tell()
+
+    def _end_all(self) -> None:
+        """Tell the applications that the client is gone, or as good as gone."""
+        for stream in self._streams.values():
+            stream.gone = True
+        for cycle in self.cycles.values():
+            _end(cycle)
+        self._streams.clear()
+        self.waiting.clear()
+        self._tell()
+
+    def shutdown(self) -> None:
+        """Serve no further request, once the client knows (RFC 9113, section 6.8); those begun are finished.
+
+        The first GOAWAY only asks for no more. What was on its way when it left arrives before the answer to a ping.
+        """
+        if not self._retiring and not self.transport.is_closing():
+            self._retiring = True
+            self.conn.close(0, _ANY_STREAM)
+            self.flush()
+            self.transport.write(ping())
+            self.loop.call_later(_ROUND_TRIP, self._last_orders)
+
+    def _last_orders(self) -> None:
+        """Tell which request is the last one, and close when all are answered."""
+        if not self.shutdown_requested and not self.transport.is_closing():
+            self.shutdown_requested = True
+            self.conn.close(0, self._last_stream)
+            self.flush()
+            if not self._streams:
+                self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """The connection has rested for long."""
+        self.shutdown()
+
+    def _sends(self) -> bool:
+        """Whether the client may be sending: it has just done so."""
+        return self.loop.time() - self._heard < _JUST_NOW
+
+    def _give_up(self) -> None:
+        self.conn.close(_ENHANCE_YOUR_CALM, self._last_stream)
+        self.flush()
+        self.transport.close()
+
+    def _close_connection(self) -> None:
+        """Close when everything is sent; uvicorn would cut off what the peer's windows hold back."""
+        if not self._streams and not self.transport.is_closing():
+            self.conn.close(0, self._last_stream)
+            self.flush()
+            self.transport.close()
+
+
+def _end(cycle: Any) -> None:
+    """Tell an application that nobody takes its answer any more."""
+    if not cycle.response_complete:
+        cycle.disconnected = True
+    cycle.message_event.set()
