@@ -15,8 +15,13 @@ help: ## Show this list
 run: .venv/run.stamp ## Serve the demo data and print lines to try
 	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
 
-test: .venv/dev.stamp tests/interop/node_modules/.stamp ## Run the whole test suite
+test: .venv/dev.stamp tests/interop/node_modules/.stamp ## Run the whole test suite, or what ARGS says
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --ignore=tests/hostile
+	$(BIN)/python -m pytest tests/hostile # alone, as it measures
+endif
 
 # Asked for before anything is installed. The versions are in the modules.
 .PHONY: go

@@ -439,9 +439,9 @@ async def test_the_context_is_the_one_of_grpc_aio(door: Door) -> None:
 async def test_a_servicer_may_write_its_messages(door: Door) -> None:
     """`context.write` sends a message of a stream."""
 
-    async def behaviour(request: Any, context: Any) -> None:
+    async def behaviour(request: Any, context: Any) -> AsyncIterator[Any]:
         await context.write(Line(number=1))
-        await context.write(Line(number=2))
+        yield Line(number=2)
 
     reply = web_reply(await door.post(FRAME, method="Recite", Recite=behaviour))
     assert (reply.code, [message.number for message in reply.messages]) == (0, [1, 2])

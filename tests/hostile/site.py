@@ -16,7 +16,7 @@ from hostile.neighbour import Neighbour, p99
 MIB = 1024 * 1024
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
-_FLOOR = 20.0  # milliseconds; less than that is the noise of a machine with two cores
+_FLOOR = 10.0  # milliseconds; less than that is the noise of a machine with two cores
 _TRIALS = 3
 _SAMPLE = 0.01
 

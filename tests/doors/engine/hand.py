@@ -125,7 +125,8 @@ class Hand:
         elif one.kind == PING and not one.flags and self.polite:
             self.write(frame(PING, ACK, payload=one.payload))
         elif one.kind == HEADERS:
-            self.heads.setdefault(one.stream, []).append(dict(self._decoder.decode(one.payload)))
+            head = {str(name): str(value) for name, value in self._decoder.decode(one.payload)}
+            self.heads.setdefault(one.stream, []).append(head)
         elif one.kind == DATA:
             self.bodies.setdefault(one.stream, bytearray()).extend(one.payload)
             if self.generous and one.payload:

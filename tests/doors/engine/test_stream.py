@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from doors.engine.hand import Hand, hand
-from doors.stage import Line, Sleeper, path, playing
+from doors.stage import Line, path, playing
 from hostile.frames import (
     DATA,
     END_STREAM,
     ENHANCE_YOUR_CALM,
+    GOAWAY,
     GRPC,
     INITIAL_WINDOW_SIZE,
     frame,
@@ -24,7 +25,7 @@ from hostile.frames import (
 
 from authsvc.doors.limits import Limits
 
-SHORT = 0.12  # seconds
+SHORT = 0.08  # seconds
 MUCH = 2**30
 SIZE = 10_000
 
@@ -146,6 +147,18 @@ async def test_a_finished_answer_may_be_cancelled() -> None:
         await peer.until(lambda: peer.ended)
 
 
+async def test_the_last_answer_may_be_cancelled(connections: list[Any]) -> None:
+    """A connection that only waits for its last answer to be taken ends when that is cancelled."""
+    async with playing() as stage, hand(stage.port, (INITIAL_WINDOW_SIZE, 20)) as peer:
+        peer.generous = False
+        peer.call(1, "Say", Line(text="x" * 100))
+        await peer.until(lambda: 1 in peer.bodies)
+        connections[-1].shutdown()
+        await peer.until(lambda: len(peer.codes(GOAWAY)) == 2)
+        peer.write(reset(1))
+        await peer.until(lambda: peer.ended)
+
+
 async def test_a_slow_peer_is_not_stuck() -> None:
     """A peer that takes a little now and then is served, though what waits for it is always as much."""
     limits = Limits(stall=2 * SHORT)
@@ -238,15 +251,19 @@ async def test_who_is_refused_can_finish_its_upload() -> None:
 
 
 async def test_who_overruns_a_window_is_reset() -> None:
-    """A client that sends on through a closed window is stopped, its handler too; calls beside it are served."""
-    sleeper = Sleeper()
-    async with playing(Collect=sleeper.unary) as stage, hand(stage.port) as peer:
+    """A client that sends on through a closed window is stopped; calls beside it are served."""
+    done = asyncio.Event()
+
+    async def collect(requests: AsyncIterator[Any], context: Any) -> Any:
+        await done.wait()
+        return Line()
+
+    async with playing(limits=Limits(), Collect=collect) as stage, hand(stage.port) as peer:
         peer.write(request(1, path("Collect"), GRPC))
-        await asyncio.wait_for(sleeper.began.wait(), 2)
         for _ in range(40):
             peer.write(*_chunks(1, 1))
             await asyncio.sleep(0.001)
         assert await peer.reset(1) == 3
-        await asyncio.wait_for(sleeper.ended.wait(), 2)
+        done.set()
         peer.call(3, "Say", Line())
         assert (await peer.over(3))["grpc-status"] == "0"

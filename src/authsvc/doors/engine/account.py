@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Bytes.
-_START = 16 * 1024
+_START = 64 * 1024  # as much as the largest head that zttp takes: it has to arrive before it counts
 _MOST = 256 * 1024
 _PER_SECOND = 16 * 1024
 
@@ -12,7 +12,7 @@ class Account:
     """How much a peer may still send to no purpose: all bytes count against it, requests and bodies count for it."""
 
     def __init__(self, now: float) -> None:
-        self._credit = float(_MOST)
+        self._credit = float(_START)
         self._since = now
 
     def earn(self, size: float) -> None:

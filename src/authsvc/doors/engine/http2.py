@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Generator
+from time import perf_counter
 from typing import Any
 
 import zttp
@@ -29,11 +30,12 @@ _REQUESTS, _RESETS = 3500, 128
 _ANY_STREAM = 2**31 - 1
 _ROUND_TRIP = 1.0  # seconds, at most, until the client knows that no more requests are taken
 _JUST_NOW = 1.0  # second
-_SLICE = 16 * 1024  # bytes between two looks at what they led to
+_SLICE = 1024  # bytes between two looks at what they led to
+_TURN = 0.0005  # seconds of one connection before others have their turn
 _PER_REQUEST = 16 * 1024
 _PER_BYTE_OF_BODY = 2
 _PER_PIECE_OF_BODY = 64  # so that small messages may go to and fro
-_TURN = 16 * 1024  # bytes of one answer before the next has its turn
+_SHARE = 16 * 1024  # bytes of one answer before the next has its turn
 _SENT_PER_BYTE = 16  # who takes much has to update windows often
 
 
@@ -51,7 +53,8 @@ class Http2(ZttpH2Protocol):
         self._closed_windows: dict[int, int] = {}  # of requests that are read slowly: what they are to be opened by
         self._news: set[asyncio.Event] = set()
         self._requests = self._resets = self._last_stream = self._paid = 0
-        self._retiring = False
+        self._retiring = self._waits_for_turn = False
+        self._backlog = bytearray()
         self._idle_since = self._heard = self.loop.time()
         self._account = Account(self._idle_since)
 
@@ -59,7 +62,7 @@ class Http2(ZttpH2Protocol):
         """Begin to serve a connection."""
         self._wire = Wire(transport, self.loop, self._sends)
         super().connection_made(self._wire)
-        self.flow = StreamsFlow(self._wire)
+        self.flow = self._flow = StreamsFlow(self._wire)
         self._wire.write(settings({3: self.limits.streams, 6: self.limits.metadata}))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -70,23 +73,43 @@ class Http2(ZttpH2Protocol):
     # What arrives.
 
     def data_received(self, data: bytes) -> None:
-        """Serve what the client has sent, unless most of it is to no purpose."""
+        """Serve what the client has sent, in turns with other connections if it is much."""
         if self.transport.is_closing():
             return
-        now = self._heard = self.loop.time()
-        self._account.earn((self._wire.written - self._paid) / _SENT_PER_BYTE)
-        self._paid = self._wire.written
-        for start in range(0, len(data), _SLICE):
-            piece = data[start : start + _SLICE]
+        self._heard = self.loop.time()
+        self._backlog += data
+        if not self._waits_for_turn:
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        """Serve piece by piece until nothing is left, or others are to have their turn."""
+        self._waits_for_turn = False
+        ends = perf_counter() + _TURN
+        while self._backlog and not self.transport.is_closing():
+            piece = bytes(self._backlog[:_SLICE])
+            del self._backlog[:_SLICE]
             super().data_received(piece)
-            if not self._account.spend(len(piece), now):
-                self._give_up()
-            if self.transport.is_closing():
-                self._end_all()
-                return
+            self._charge(len(piece))
+            if perf_counter() > ends:
+                break
+        if self.transport.is_closing():
+            self._backlog.clear()
+            self._end_all()
+            return
         self._drop_overrun()
         self._pump()
         self._tell()
+        self._flow.hold(bool(self._backlog))
+        if self._backlog:
+            self._waits_for_turn = True
+            self.loop.call_soon(self._take_turn)
+
+    def _charge(self, size: int) -> None:
+        """Give up a peer most of whose bytes lead to nothing."""
+        self._account.earn((self._wire.written - self._paid) / _SENT_PER_BYTE)
+        self._paid = self._wire.written
+        if not self._account.spend(size, self._heard):
+            self._give_up()
 
     def events(self) -> Generator[zttp.Event]:
         """The events of what has arrived."""
@@ -219,7 +242,7 @@ class Http2(ZttpH2Protocol):
         turns = deque(self.waiting.values())
         while turns:
             stream = turns.popleft()
-            if not stream.pump(_TURN):
+            if not stream.pump(_SHARE):
                 continue
             if stream.waits:
                 turns.append(stream)
