@@ -198,7 +198,7 @@ def test_an_unread_stream_does_not_hold_up_another(site: Site) -> None:
         peer.write(request(1, REFLECTION))
         for _ in range(8):
             peer.write(frame(DATA, 0, 1, _ASK * 400))
-        peer.write(window_update(0, MIB) + settings((INITIAL_WINDOW_SIZE, 65_535)))
+        peer.write(window_update(MIB) + settings((INITIAL_WINDOW_SIZE, 65_535)))
         assert peer.check(3).status == 0
 
 
