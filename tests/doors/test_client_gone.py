@@ -10,10 +10,11 @@ from typing import Any
 
 import grpc
 import pytest
-from doors.peers import DOORS, STREAM_DOORS, call, h2_peer, json_request, pack, web_request
-from doors.stage import Line, Sleeper, Stage, eventually, path, playing
+from doors.peers import DOORS, STREAM_DOORS, WEB, call, h2_peer, json_request, pack, web_request
+from doors.stage import Engine, Line, Sleeper, Stage, eventually, path, playing
 from grpc.aio import insecure_channel
 
+from authsvc.doors.limits import Limits
 from authsvc.rpc.status import StatusError
 
 SOON = 0.1  # seconds, of which 0.02 pass before a call's client is watched
@@ -143,6 +144,50 @@ async def test_a_handler_that_does_not_read_notices_too(method: str, sent: int) 
         running.cancel()
         async with asyncio.timeout(1):
             await sleeper.ended.wait()
+    assert sleeper.how == "cancelled"
+
+
+async def test_a_client_that_has_sent_much_is_missed_too() -> None:
+    """Behind more of the request than is read ahead, a handler that does not read is cancelled all the same."""
+    sleeper = Sleeper()
+
+    async def behaviour(requests: Any, context: Any) -> Any:
+        await sleeper.sleep()
+
+    much = [pack(Line(text="x" * 4000))] * 40
+    async with playing(limits=Limits(), Collect=behaviour) as stage, h2_peer(stage.port) as peer:
+        running = peer.call("Collect", end=False)
+        async with asyncio.timeout(5):
+            await sleeper.began.wait()
+        for message in much:
+            if peer.h2.local_flow_control_window(running.id) < len(message):
+                break
+            running.send(message)
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.1)
+        left = asyncio.get_running_loop().time()
+        running.cancel()
+        async with asyncio.timeout(1):
+            await sleeper.ended.wait()
+    assert sleeper.how == "cancelled"
+    assert sleeper.at - left < SOON
+
+
+@pytest.mark.parametrize("http", ["zttp", "httptools"])
+async def test_a_body_that_takes_too_long_ends_its_call(http: Engine) -> None:
+    """Over HTTP/1.1 the deadline of the body ends the handler that does not read it, however much has arrived."""
+    sleeper = Sleeper()
+
+    async def behaviour(requests: Any, context: Any) -> Any:
+        await sleeper.sleep()
+
+    async with playing(http=http, limits=Limits(body=0.3), Collect=behaviour) as stage:
+        _, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+        head = f"POST {path('Collect')} HTTP/1.1\r\nhost: a\r\ncontent-type: {WEB}\r\ncontent-length: 900000\r\n\r\n"
+        writer.write(head.encode() + pack(Line(text="x" * 4000)) * 60)
+        async with asyncio.timeout(2):
+            await sleeper.ended.wait()
+        writer.close()
     assert sleeper.how == "cancelled"
 
 

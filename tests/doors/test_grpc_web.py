@@ -447,7 +447,7 @@ async def _fail(request: Any, context: Any) -> Any:
         (path("Say") + "/", "unknown service stage.v1.Stage/Say"),
         ("/stage.v1.Other/Say", "unknown service stage.v1.Other"),
         ("/", "unknown service "),
-        ("/grün/ü", "unknown service grün"),
+        ("/gr%C3%BCn/%C3%BC", "unknown service gr%C3%BCn"),
         ("/auth/v1/say", "unknown service auth/v1"),
     ],
 )

@@ -56,7 +56,7 @@ async def _never(request: Any, context: Any) -> Any:
         "/auth/v1/say:verb",
         "/auth%2Fv1/say",
         "/auth/v1/%73ay/",
-        "/stage.v1.Stage/Say",
+        "/stage.v1.Stage%2FSay",
         "/auth/v1/../v1/say",
         "*",
         "/auth/v1/say;x=1",

@@ -134,6 +134,7 @@ async def test_probes_are_only_for_get(method: str, target: str) -> None:
     [
         ("/stage.v1.Stage/Sing", "unknown method Sing for service stage.v1.Stage"),
         ("/stage.v1.Other/Say", "unknown service stage.v1.Other"),
+        ("/stage.v1.Stage%2FSay", "unknown service "),
         ("/stage.v1/Say", "unknown service stage.v1"),
         ("/Say", "unknown service "),
     ],

@@ -6,6 +6,7 @@ from collections.abc import Container, Mapping
 
 from authsvc.doors.asgi_types import App, Receive, Scope, Send
 from authsvc.doors.cors import CLOSED, Cors
+from authsvc.doors.grpc import rpc_path
 from authsvc.doors.grpc_web import GRPC_WEB, media_type
 from authsvc.doors.http import respond
 from authsvc.doors.metadata import header
@@ -55,7 +56,7 @@ class OneAddress:
             return self._grpc_web
         if content_type.startswith(b"application/grpc"):
             return self._native(scope) if content_type in _GRPC else self._unsupported
-        if scope["path"] in self._rpcs:
+        if rpc_path(scope) in self._rpcs:
             return self._unsupported if scope["method"] == "POST" else self._not_allowed
         return self._fixed.get(scope["path"], self._json)
 

@@ -26,6 +26,12 @@ def decode(message_class: type[Message], data: bytes) -> Message:
         raise StatusError(StatusCode.INTERNAL, "the request message cannot be decoded") from None
 
 
+def rpc_path(scope: Scope) -> str:
+    """The path that names the RPC, as it was sent: what is escaped is another path, for proxies and for us."""
+    path: bytes = scope["raw_path"]
+    return path.decode("latin-1")
+
+
 def unknown_method(path: str, methods: Mapping[str, Method]) -> Status:
     """The status of a call to a method that is not served."""
     service, _, name = path.removeprefix("/").rpartition("/")
@@ -41,6 +47,7 @@ class GrpcExchange(HttpExchange):
         super().__init__(scope, receive, send, limits)
         self._frames: Frames | None = None
         self._messages: Iterator[bytes] = iter(())
+        self._encoding: bytes | None = None
         self.started = False
 
     def decode_chunk(self, chunk: bytes) -> bytes:
@@ -55,12 +62,15 @@ class GrpcExchange(HttpExchange):
 
     def encoding(self) -> bytes:
         """How messages are compressed: as the servicer wants it, if the client takes it; else not, which is empty."""
+        if self._encoding is not None:
+            return self._encoding
         wanted = _ENCODINGS.get(self.compression, b"")
         return wanted if wanted and wanted in accepted_encodings(self.headers) else b""
 
     def head(self) -> Headers:
         """The headers that tell how messages may be and are compressed."""
-        accepts, encoding = (b"grpc-accept-encoding", ACCEPTED_ENCODINGS), self.encoding()
+        self._encoding = encoding = self.encoding()  # which stays as it is from now on
+        accepts = (b"grpc-accept-encoding", ACCEPTED_ENCODINGS)
         return [accepts, (b"grpc-encoding", encoding)] if encoding else [accepts]
 
     async def receive(self) -> Message | None:

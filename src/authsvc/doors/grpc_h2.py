@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from authsvc.doors.asgi_types import Receive, Scope, Send
-from authsvc.doors.grpc import GrpcExchange, unknown_method
+from authsvc.doors.grpc import GrpcExchange, rpc_path, unknown_method
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import header_pairs, status_trailers
 from authsvc.rpc.call import Metadata
@@ -24,7 +24,7 @@ class GrpcH2:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
-        path = scope["path"]
+        path = rpc_path(scope)
         method = self._methods.get(path)
         exchange = GrpcH2Exchange(scope, receive, send, self._limits)
         if method is None:

@@ -18,7 +18,7 @@ from sonora.asgi import grpcASGI
 from sonora.protocol import pack_trailers, wrap_message
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
-from authsvc.doors.grpc import GrpcExchange, unknown_method
+from authsvc.doors.grpc import GrpcExchange, rpc_path, unknown_method
 from authsvc.doors.http import respond
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import header, header_pairs, status_trailers
@@ -53,12 +53,13 @@ class GrpcWeb(grpcASGI):  # type: ignore[misc]  # sonora is untyped
             await self._call(content_type in _TEXT, scope, receive, send)
 
     async def _call(self, text: bool, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: FBT001
-        method = self._get_rpc_handler(scope["path"])
+        path = rpc_path(scope)
+        method = self._get_rpc_handler(path)
         exchange = GrpcWebExchange(scope, receive, send, self._limits)
         exchange.text_in = text
         exchange.text_out = text or media_type(header(scope["headers"], b"accept")) in _TEXT
         if method is None:
-            await exchange.finish(unknown_method(scope["path"], self._methods), [], [], None)
+            await exchange.finish(unknown_method(path, self._methods), [], [], None)
         else:
             await exchange.run(method)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import ClassVar, TypeVar
 
@@ -12,6 +13,7 @@ from google.protobuf.message import Message
 from grpc import Compression, StatusCode
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
+from authsvc.doors.engine.gone import client_gone
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import Malformed, auth_context_of, check_size, metadata_of, peer_of, timeout_of
 from authsvc.rpc.call import Call, Metadata, Metadatum
@@ -23,6 +25,7 @@ from authsvc.transcoding.asgi import send_answer
 # How long a call runs before its client is watched. Most calls end sooner, and need no second task.
 _WATCH_AFTER = 0.02
 _AHEAD = 64 * 1024  # bytes; about what the HTTP server holds too
+_LOOK_EVERY = 0.05  # seconds; how often a client is looked for that has sent more than that
 
 T = TypeVar("T")
 
@@ -112,7 +115,8 @@ class HttpExchange(ABC):
 class Incoming:
     """The body of a request, and the block that is cancelled, to end quietly, when the client goes away.
 
-    While nobody asks for the body, up to `_AHEAD` bytes of it are read ahead: only so is the client's leaving noticed.
+    While nobody asks for the body, up to `_AHEAD` bytes of it are read ahead: only so does ASGI tell that the client
+    has left. Behind more than that the HTTP server itself is asked.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -120,6 +124,7 @@ class Incoming:
         self._ahead = bytearray()
         self._ended = False
         self._news = asyncio.Event()
+        self._room = asyncio.Event()
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Future[None] | None = None
@@ -167,18 +172,22 @@ class Incoming:
             self._arm()
         chunk = bytes(self._ahead)
         self._ahead.clear()
+        self._room.set()
         return chunk
 
     async def _take(self) -> None:
         event = await self._receive()
         if event["type"] == "http.disconnect":
-            self._gone = True
-            if self._task:
-                self._task.cancel()
+            self._leave()
             await asyncio.sleep(0)  # where the cancellation arrives when the block itself calls this
         else:
             self._ahead += event.get("body", b"")
             self._ended = not event.get("more_body", False)
+
+    def _leave(self) -> None:
+        self._gone = True
+        if self._task:
+            self._task.cancel()
 
     def _arm(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._start)
@@ -187,7 +196,18 @@ class Incoming:
         self._watcher = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:
-        while not self._gone and len(self._ahead) < _AHEAD:
-            await self._take()
-            self._news.set()
+        while not self._gone:
+            if len(self._ahead) < _AHEAD:
+                await self._take()
+                self._news.set()
+            elif client_gone(self._receive):
+                self._leave()
+            else:
+                await self._wait_for_room()
         self._watcher = None
+
+    async def _wait_for_room(self) -> None:
+        self._room.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_EVERY):
+                await self._room.wait()
