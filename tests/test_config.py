@@ -202,6 +202,10 @@ BAD: list[tuple[str, str, str]] = [
     ("max_message_bytes", "256k", INTEGER),
     ("max_metadata_bytes", "1023", "input should be greater than or equal to 1024"),
     ("max_metadata_bytes", "16385", "input should be less than or equal to 16384"),
+    *(
+        (name, "0.09", "input should be greater than or equal to 0.1")
+        for name in ("head_timeout", "body_timeout", "stall_timeout", "idle_timeout", "connection_age")
+    ),
     ("drain_delay", "-0.1", "input should be greater than or equal to 0"),
     ("drain_delay", "3601", "input should be less than or equal to 3600"),
     ("drain_timeout", "0", "input should be greater than 0"),
@@ -468,6 +472,7 @@ def test_the_defaults_of_the_limits_are_those_of_the_doors() -> None:
             "idle_timeout": "4",
             "connection_age": "5",
             "max_connections": "6",
+            "drain_timeout": "7",
         },
         {},
     ).limits()

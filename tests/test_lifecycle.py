@@ -58,6 +58,27 @@ def test_drain_keeps_answering_while_not_ready(database: str, tmp_path: Path) ->
         assert server.process.wait(10) == 0
 
 
+def test_new_connections_are_refused_during_the_drain(database: str, tmp_path: Path) -> None:
+    """While calls of both workers are finished after SIGTERM, who connects is refused instead of waiting in vain."""
+    path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+    forever = threading.Event()
+    with serving(database, tmp_path / "log") as server, grpc.insecure_channel(server.grpcio_address) as channel:
+        host, _, port = server.address.rpartition(":")
+        stream: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(path)
+        call = stream(b"" for _ in iter(lambda: forever.wait(20), True))
+        with socket.create_connection((host, int(port))) as upload:
+            upload.sendall(b"POST /auth/v1/usergrants/me/_search HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{")
+            time.sleep(0.5)
+            server.process.terminate()
+            assert _eventually(lambda: not _accepts(server.address), 2)
+            assert len(_children(server)) == 2
+            upload.sendall(b"}")
+            assert upload.recv(100).startswith(b"HTTP/1.1 401")
+        call.cancel()
+        forever.set()
+        assert server.process.wait(10) == 0
+
+
 def test_only_the_one_address(database: str, tmp_path: Path) -> None:
     """With grpc_listen off there is one worker and no second port."""
     with serving(database, tmp_path / "log", grpc_listen="off") as server:

@@ -122,28 +122,40 @@ class Settings(BaseModel):
     max_headers: int = Field(default=64, ge=16, le=1000, description="how many headers a request may have")
     max_url_bytes: int = Field(default=4096, ge=256, le=2**14, description="longest path and query of a request")
     max_calls: int = Field(
-        default=1000, ge=1, le=10**6, description="calls at once in one worker; public ones are counted apart"
+        default=1000,
+        ge=1,
+        le=10**6,
+        description="calls at once in one worker; those without a caller are counted apart",
     )
     max_streams: int = Field(default=100, ge=1, le=128, description="calls at once on one HTTP/2 connection")
     max_connections: int = Field(default=4096, ge=1, le=10**6, description="connections at once to one worker")
     head_timeout: float = Field(
-        default=10.0, gt=0, le=3600, description="how long the head of an HTTP/1.1 request may take to arrive"
+        default=10.0,
+        ge=0.1,
+        le=3600,
+        description="how long the head of an HTTP/1.1 request, or a TLS handshake, may take to arrive",
     )
     body_timeout: float = Field(
-        default=30.0, gt=0, le=3600, description="how long the body of an HTTP/1.1 request may take to arrive"
+        default=30.0, ge=0.1, le=3600, description="how long the body of an HTTP/1.1 request may take to arrive"
     )
     stall_timeout: float = Field(
-        default=30.0, gt=0, le=3600, description="how long a client may take nothing of what was sent to it"
+        default=30.0,
+        ge=0.1,
+        le=3600,
+        description="how long a client may take less than 1 KiB a second of what waits for it",
     )
-    idle_timeout: float = Field(default=60.0, gt=0, le=86400, description="how long a connection may rest")
+    idle_timeout: float = Field(default=60.0, ge=0.1, le=86400, description="how long a connection may rest")
     connection_age: float = Field(
-        default=1800.0, gt=0, le=10**7, description="age at which a connection is retired, give or take a tenth"
+        default=1800.0, ge=0.1, le=10**7, description="age at which a connection is retired, give or take a tenth"
     )
     drain_delay: float = Field(
         default=0.0, ge=0, le=3600, description="how long to go on serving after SIGTERM while health says NOT_SERVING"
     )
     drain_timeout: float = Field(
-        default=20.0, gt=0, le=3600, description="how long calls may take to finish after SIGTERM"
+        default=20.0,
+        gt=0,
+        le=3600,
+        description="how long calls may take to finish after SIGTERM, or when their connection is retired",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="lowest level that is logged"
@@ -162,6 +174,7 @@ class Settings(BaseModel):
             stall=self.stall_timeout,
             idle=self.idle_timeout,
             age=self.connection_age,
+            grace=self.drain_timeout,
             connections=self.max_connections,
         )
 

@@ -52,6 +52,7 @@ class Supervisor:
         self._stopping_since: float | None = None
         self._failed = False
         self._children: list[Child] = []
+        self._listener: socket.socket
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit status: 0 if every worker ended well.
@@ -59,18 +60,17 @@ class Supervisor:
         Raises:
             StartupError: the one address cannot be had.
         """
-        listener = listen(self._settings.listen)
+        self._listener = listener = listen(self._settings.listen)
         self._children = [Child("web", lambda link: _web(self._settings, link, listener))]
         if address := self._settings.grpc_listen:
             # A restarted worker takes the port that the first one was given.
-            grpcio = Child("grpcio", lambda link: _grpcio(self._settings, link, grpcio.address or address))
+            grpcio = Child("grpcio", lambda link: _grpcio(self._settings, link, grpcio.address or address, listener))
             self._children.append(grpcio)
         signals = _signals()
         for child in self._children:
             self._start(child)
         while running := [child for child in self._children if child.process]:
             self._wait(running, signals)
-        listener.close()
         return int(self._failed)
 
     def _start(self, child: Child) -> None:
@@ -157,6 +157,7 @@ class Supervisor:
         """Drain the workers; told twice, end them at once."""
         again = self._stopping_since is not None
         self._stopping_since = self._stopping_since or time.monotonic()
+        self._listener.close()  # what the web worker accepts no longer is refused only when no copy is left
         self._signal(signal.SIGKILL if again else signal.SIGTERM)
 
     def _signal(self, number: int) -> None:
@@ -191,7 +192,8 @@ def _web(settings: Settings, link: Connection, listener: socket.socket) -> None:
     workers.run_web(settings, link, listener)
 
 
-def _grpcio(settings: Settings, link: Connection, address: Address) -> None:
+def _grpcio(settings: Settings, link: Connection, address: Address, listener: socket.socket) -> None:
+    listener.close()  # the web worker's
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # C-core writes past our logs, and shows what clients sent
     from authsvc import workers  # noqa: PLC0415
 

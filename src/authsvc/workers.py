@@ -13,8 +13,9 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import cast
+from typing import Any, cast
 
 import grpc
 import uvicorn
@@ -22,7 +23,7 @@ import uvloop
 
 from authsvc.app import Service, open_service
 from authsvc.config import Address, Settings
-from authsvc.doors.engine import ENGINES
+from authsvc.doors.engine import ENGINES, Engine
 from authsvc.doors.grpcio import grpcio_server
 from authsvc.errors import StartupError
 from authsvc.telemetry import logs
@@ -108,8 +109,23 @@ class WebServer(uvicorn.Server):
         await self._serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept connections."""
-        await super().startup(sockets)
+        """Begin to accept connections on `sockets`; uvicorn itself would let a TLS handshake take a minute."""
+        engine = cast("Engine", self.config.http)
+        loop = asyncio.get_running_loop()
+        protocol = partial(
+            cast("Any", engine), config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        self.servers = [
+            await loop.create_server(
+                protocol,
+                sock=listener,
+                ssl=self.config.ssl,
+                ssl_handshake_timeout=engine.limits.head if self.config.ssl else None,
+                backlog=self.config.backlog,
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
         self.listening.set()
 
 

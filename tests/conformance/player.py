@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from conformance.answers import Answer, of_stream, of_web
 from conformance.cases import GRPC, GZIP, Asks, Kind, Raw, Variant
 from conformance.servicer import SERVICE
-from doors.peers import H2Peer, H2Stream, http1_request, pack, parse_http1
+from doors.peers import H2Stream, h2_peer, http1_request, pack, parse_http1
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
@@ -40,7 +38,7 @@ class Player:
         async with asyncio.timeout(_PATIENCE):
             if self._variant.http == 1:
                 return await self._over_http1(port, trusted)
-            async with _h2_peer(port, trusted) as peer:
+            async with h2_peer(port, trusted) as peer:
                 stream = peer.open(self._path(), self._headers(), self._raw.verb)
                 await self._send(stream)
                 await stream.over.wait()
@@ -138,16 +136,3 @@ def _define(definition: Any, asks: Asks, *, single: bool) -> None:
         definition.response_data.extend([DATA] * asks.data)
     definition.response_delay_ms = asks.delay
     definition.SetInParent()
-
-
-@asynccontextmanager
-async def _h2_peer(port: int, trusted: ssl.SSLContext | None) -> AsyncIterator[H2Peer]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusted)
-    peer = H2Peer(port, reader, writer)
-    reading = asyncio.ensure_future(peer.read())
-    try:
-        yield peer
-    finally:
-        writer.close()
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 import struct
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -216,9 +217,9 @@ class H2Peer:
 
 
 @asynccontextmanager
-async def h2_peer(port: int) -> AsyncIterator[H2Peer]:
-    """A connection to a port."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def h2_peer(port: int, trusted: ssl.SSLContext | None = None) -> AsyncIterator[H2Peer]:
+    """A connection to a port; by TLS with what is trusted."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusted)
     peer = H2Peer(port, reader, writer)
     reading = asyncio.ensure_future(peer.read())
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import serving
+from harness import GIGI, serving
 from hostile.neighbour import Neighbour
 from hostile.site import Site, worker_of
 
@@ -25,7 +25,7 @@ def _site(demo: Path, folder: Path, engine: str) -> Iterator[Site]:
     settings = {"grpc_listen": "off", "log_level": "error", "http": engine, **IMPATIENT}
     with (
         serving(url, folder / "server.log", **settings) as server,
-        Neighbour(server.address, worker_of(server), grpc=engine == "zttp") as neighbour,
+        Neighbour(server.address, worker_of(server), server.token(GIGI), grpc=engine == "zttp") as neighbour,
     ):
         yield Site(engine, server, neighbour)
 

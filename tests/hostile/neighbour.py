@@ -1,6 +1,7 @@
 """A client that means well beside the bad ones, in a process of its own: how long its calls take.
 
-Run as a program it calls the server over HTTP/1.1, and over HTTP/2 in turn where that is spoken. A line on its standard
+Run as a program it calls the server over HTTP/1.1, without a token and with one, and over HTTP/2 in turn where that is
+spoken. A line on its standard
 input ends a window; it answers with the window's latencies in milliseconds as a JSON array, or with the word `failed`
 and the reason. The time for which it or the server only waited for a processor is left out: on a small machine others
 take those too.
@@ -28,11 +29,11 @@ _PAUSE = 0.001
 class Neighbour:
     """The client, seen from the tests."""
 
-    def __init__(self, address: str, worker: int, *, grpc: bool = True) -> None:
+    def __init__(self, address: str, worker: int, token: str, *, grpc: bool = True) -> None:
         paths = os.pathsep.join(filter(None, sys.path))
         self._quiet: float | None = None
         self._process = subprocess.Popen(
-            [sys.executable, Path(__file__), address, str(worker), str(int(grpc))],
+            [sys.executable, Path(__file__), address, str(worker), token, str(int(grpc))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -88,18 +89,26 @@ def p99(latencies: list[float]) -> float:
 class _Calls:
     """Both connections of the client; one that the server retires between two calls is opened again."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: str) -> None:
         self._address = address
+        self._token = token
         self._json = http.client.HTTPConnection(address)
         self._grpc: H2 | None = None
         self._stream = 1
 
     def rest(self) -> None:
         """A call over HTTP/1.1."""
-        self._json.request("GET", "/debug/healthz")
+        self._get("/debug/healthz")
+
+    def user(self) -> None:
+        """GetMyUser with a token, over HTTP/1.1."""
+        self._get("/auth/v1/users/me", authorization=f"Bearer {self._token}")
+
+    def _get(self, target: str, **headers: str) -> None:
+        self._json.request("GET", target, headers=headers)
         response = self._json.getresponse()
-        response.read()
-        assert response.status == 200, response.status
+        body = response.read()
+        assert response.status == 200, (target, response.status, body)
 
     def grpc(self) -> None:
         """A call of native gRPC; one that the server left to another connection is made there."""
@@ -129,9 +138,9 @@ class _Waiting:
         return sum(int(os.pread(file, 100, 0).split()[1]) for file in self._files) / 1e6
 
 
-def _main(address: str, worker: str, grpc: str) -> None:
-    calls, latencies, failed = _Calls(address), [], ""
-    kinds = (calls.rest, calls.grpc) if int(grpc) else (calls.rest,)
+def _main(address: str, worker: str, token: str, grpc: str) -> None:
+    calls, latencies, failed = _Calls(address, token), [], ""
+    kinds = (calls.rest, calls.user, calls.grpc) if int(grpc) else (calls.rest, calls.user)
     waiting = _Waiting(os.getpid(), int(worker))
     turn = 0
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 
 import pytest
 from hostile.frames import (
@@ -35,6 +36,8 @@ from hostile.frames import (
 from hostile.peers import H2, HEALTH
 from hostile.site import MIB, Site
 
+GUARDED = "/zitadel.auth.v1.AuthService/GetMyUser"
+WATCH = "/grpc.health.v1.Health/Watch"
 REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 # A file with what it imports: some 30 bytes are asked for with, some 100,000 are the answer.
 _SYMBOL = b"zitadel.auth.v1.AuthService"
@@ -221,6 +224,27 @@ def test_more_streams_than_allowed_are_refused(site: Site) -> None:
         peer.write(frame(DATA, END_STREAM, 1, message()))
         assert peer.reply(1).status == 0
         assert peer.check(2 * allowed + 3).status == 0
+
+
+@pytest.mark.parametrize(("path", "sent"), [(GUARDED, b""), (WATCH, message())], ids=["unread", "watches"])
+def test_calls_without_a_token_keep_nobody_out(site: Site, path: str, sent: bytes) -> None:
+    """A client without a token that holds all the calls it may keeps out its like, and nobody else."""
+    calls = [request(stream, path) + (frame(DATA, 0, stream, sent) if sent else b"") for stream in range(1, 201, 2)]
+
+    def attack() -> None:
+        with ExitStack() as stack:
+            for _ in range(10):
+                peer = stack.enter_context(H2(site.address))
+                for each in calls:
+                    peer.write(each)
+                    time.sleep(0.0002)  # it is the number that counts here, not a burst
+                peer.settled()
+            late = stack.enter_context(H2(site.address))
+            late.write(request(1, path) + frame(DATA, END_STREAM, 1, message()))
+            assert late.reply(1).status == 8
+            time.sleep(0.4)
+
+    site.endures(attack, memory=24 * MIB)
 
 
 @pytest.mark.parametrize(

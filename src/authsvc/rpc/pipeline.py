@@ -1,7 +1,8 @@
-"""The way of every call: admit, deadline, observe, authenticate, handler, translate errors.
+"""The way of every call: observe, deadline, authenticate, take a place, read, servicer, translate errors.
 
-A method is wrapped once, at start; a door only calls `method.run(call)`. The request of a unary method is read
-before the caller is checked, so that malformed input is named as such even without a token.
+A method is wrapped once, at start; a door only calls `method.run(call)`. The caller is known from the headers alone,
+before the call takes a place and before its request is read: who has no token cannot hold what callers need. The one
+request of a call without a caller is read all the same, so that malformed input is named as such even without a token.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
 
-from authsvc.errors import AuthsvcError, Unauthenticated
+from authsvc.errors import AuthsvcError, NotFound, PermissionDenied, Unauthenticated
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
+from authsvc.identity.caller import Caller
 from authsvc.rpc import sync
 from authsvc.rpc.call import Call
 from authsvc.rpc.gate import RETRY_AFTER, Full, Gate
@@ -28,7 +30,9 @@ from authsvc.telemetry.calls import CallLog
 
 Behaviour = Callable[[Any, Any], Any]
 Handler = Callable[[Call], Awaitable[None]]
+Reader = Callable[[Call], Awaitable[Any]]
 
+_NO_CALLER = (Unauthenticated, NotFound, PermissionDenied)  # what the authenticator finds wrong with a credential
 _CLOCK_STEP = 0.001  # seconds; uvloop's clock does not see less
 _TOO_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
 
@@ -36,9 +40,10 @@ _TOO_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
 class Pipeline:
     """Wraps methods.
 
-    `unary_timeout` bounds every unary call, in seconds, also where the client allows more. Of the calls that need a
-    caller at most `max_calls` run at once, and as many public ones: a server that is full still tells its health.
-    Servicers that are not asynchronous share `threads` threads.
+    `unary_timeout` bounds every unary call, in seconds, also where the client allows more. At most `max_calls` run at
+    once of each kind, so that none takes the place of another: calls with a caller, calls that want one and whose
+    request is only read, public unary ones, and public ones that stream. Servicers that are not asynchronous share
+    `threads` threads.
     """
 
     def __init__(
@@ -52,7 +57,8 @@ class Pipeline:
         self._authenticator = authenticator
         self._log = log
         self._unary_timeout = unary_timeout
-        self._guarded, self._public = Gate(max_calls), Gate(max_calls)
+        self._callers, self._anonymous = Gate(max_calls), Gate(max_calls)
+        self._public, self._public_streams = Gate(max_calls), Gate(max_calls)
         self._pool = ThreadPoolExecutor(threads, "servicer")
 
     def wrap(
@@ -60,13 +66,12 @@ class Pipeline:
     ) -> Callable[[Call], Awaitable[Status]]:
         """The whole way of a call of a method whose servicer has this behaviour; `name` stands in the log."""
         handler = self._handler(descriptor, behaviour, needs_caller=needs_caller)
-        timeout = None if descriptor.client_streaming or descriptor.server_streaming else self._unary_timeout
-        gate = self._guarded if needs_caller else self._public
+        timeout = None if _streams(descriptor) else self._unary_timeout
 
         async def run(call: Call) -> Status:
             started = self._log.clock()
             try:
-                status = await self._outcome(gate, handler, call, timeout)
+                status = await self._outcome(handler, call, timeout)
             except asyncio.CancelledError:
                 self._log.ended(name, call.exchange.door, call.request_id, "CANCELLED", started)
                 call.close(cancelled=True)
@@ -77,16 +82,15 @@ class Pipeline:
 
         return run
 
-    async def _outcome(self, gate: Gate, handler: Handler, call: Call, longest: float | None) -> Status:
+    async def _outcome(self, handler: Handler, call: Call, longest: float | None) -> Status:
         try:
-            with gate:
-                call.open(longest)
-                remaining = call.time_remaining()
-                if remaining is not None and remaining < _CLOCK_STEP:  # a handler that never waits would not notice
-                    return _TOO_LATE
-                async with asyncio.timeout_at(call.deadline) as deadline:
-                    await handler(call)
-                return call.outcome()
+            call.open(longest)
+            remaining = call.time_remaining()
+            if remaining is not None and remaining < _CLOCK_STEP:  # a handler that never waits would not notice
+                return _TOO_LATE
+            async with asyncio.timeout_at(call.deadline) as deadline:
+                await handler(call)
+            return call.outcome()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -107,33 +111,56 @@ class Pipeline:
         return status if chosen is OK else chosen
 
     def _handler(self, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool) -> Handler:
-        admit = self._admit if needs_caller else _admit_anyone
-        respond = self._responder(descriptor, behaviour)
+        read, respond = self._reader(descriptor), self._responder(descriptor, behaviour)
+
+        async def answer(call: Call) -> None:
+            await respond(await read(call), call)
+
+        if needs_caller:
+            return self._for_callers(read, answer)
+        return _within(self._public_streams if _streams(descriptor) else self._public, answer)
+
+    def _for_callers(self, read: Reader, answer: Handler) -> Handler:
+        async def handle(call: Call) -> None:
+            try:
+                call.caller = await self._authenticate(call)
+            except _NO_CALLER:
+                with self._anonymous:
+                    await read(call)
+                raise
+            with self._callers:
+                await answer(call)
+
+        return handle
+
+    async def _authenticate(self, call: Call) -> Caller:
+        return await self._authenticator.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
+
+    def _reader(self, descriptor: MethodDescriptor) -> Reader:
         # Nothing else bounds the time in which the one request of a response stream arrives.
         patience = self._unary_timeout if descriptor.server_streaming else None
 
-        async def with_request(call: Call) -> None:
-            request = await _request(call, patience)
-            await admit(call)
-            await respond(request, call)
+        async def read(call: Call) -> Any:
+            return call.requests() if descriptor.client_streaming else await _request(call, patience)
 
-        async def with_requests(call: Call) -> None:
-            await admit(call)
-            await respond(call.requests(), call)
-
-        return with_requests if descriptor.client_streaming else with_request
+        return read
 
     def _responder(self, descriptor: MethodDescriptor, behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
         if not inspect.iscoroutinefunction(behaviour) and not inspect.isasyncgenfunction(behaviour):
             behaviour = (sync.stream if descriptor.server_streaming else sync.unary)(behaviour, self._pool)
         return _stream_responder(behaviour) if descriptor.server_streaming else _unary_responder(behaviour)
 
-    async def _admit(self, call: Call) -> None:
-        call.caller = await self._authenticator.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
+
+def _streams(descriptor: MethodDescriptor) -> bool:
+    return descriptor.client_streaming or descriptor.server_streaming
 
 
-async def _admit_anyone(call: Call) -> None:
-    pass
+def _within(gate: Gate, answer: Handler) -> Handler:
+    async def handle(call: Call) -> None:
+        with gate:
+            await answer(call)
+
+    return handle
 
 
 async def _request(call: Call, patience: float | None) -> Any:

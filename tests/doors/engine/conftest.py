@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
-from authsvc.doors.engine import Engine, http2, wire
+from authsvc.doors.engine import Engine, closing, wire
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +25,8 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no limit but takes a second takes a fifth of one."""
     monkeypatch.setattr(wire, "_LINGER", 0.2)
-    monkeypatch.setattr(http2, "_JUST_NOW", 0.2)
-    monkeypatch.setattr(http2, "_ROUND_TRIP", 0.2)
+    monkeypatch.setattr(closing, "_JUST_NOW", 0.2)
+    monkeypatch.setattr(closing, "_ROUND_TRIP", 0.2)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from doors.engine.hand import hand, plain
 from doors.peers import http1, http1_request
 from doors.stage import Engine, Line, playing
 
+from authsvc.doors.engine import engine
 from authsvc.doors.limits import Limits
 
 SHORT = 0.08  # seconds
@@ -39,6 +40,74 @@ async def test_connections_beyond_the_limit_are_closed(http: str, certificate: A
         await asyncio.sleep(0.05)
         async with plain(stage.port, GET, tls=tls) as fourth:
             assert b"200 OK" in await fourth.answer()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_connections_that_come_together_are_counted(http: str, certificate: Any, *, tls: bool) -> None:
+    """Of connections that all arrive before one is made no more are served than are allowed."""
+    files = certificate if tls else None
+
+    async def ask(port: int, done: asyncio.Event) -> bytes:
+        try:
+            async with plain(port, GET, tls=tls) as peer:
+                answer = await peer.answer()
+                await done.wait()
+                return answer
+        except (OSError, EOFError):
+            return b""
+
+    async with playing(http=cast("Engine", http), tls=files, limits=Limits(connections=2)) as stage:
+        done = asyncio.Event()
+        asked = [asyncio.ensure_future(ask(stage.port, done)) for _ in range(8)]
+        ended, _ = await asyncio.wait(asked, timeout=1)
+        done.set()
+        assert len(ended) == 6
+        assert sum(b"200 OK" in answer for answer in await asyncio.gather(*asked)) == 2
+
+
+async def test_a_handshake_has_to_arrive(http: str, certificate: Any) -> None:
+    """Who does not finish its TLS handshake in the time for a head is cut off."""
+    async with playing(http=cast("Engine", http), tls=certificate, limits=Limits(head=3 * SHORT)) as stage:
+        async with plain(stage.port) as peer:
+            assert await peer.rest(2) in {b"", b" (reset)"}
+        async with plain(stage.port, b"\x16\x03\x01") as peer:
+            assert await peer.rest(2) in {b"", b" (reset)"}
+
+
+async def test_one_bad_connection_does_not_stop_the_clock(
+    connections: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection whose look fails is cut and told of; the others are looked at."""
+
+    def fail(now: float) -> None:
+        raise RuntimeError("broken")
+
+    async with playing(limits=Limits(idle=2 * SHORT)) as stage:
+        for _ in range(4):
+            async with plain(stage.port, GET) as bad, plain(stage.port, GET) as good:
+                await asyncio.gather(bad.answer(), good.answer())
+                monkeypatch.setattr(connections[-1], "sweep", fail)
+                assert await bad.rest(2) == b""
+                assert await good.rest(2) == b""
+                assert [record.exc_info is not None for record in caplog.records] == [True]
+                caplog.clear()
+
+
+@pytest.mark.parametrize("field", ["head", "body", "stall", "idle", "age", "grace"])
+async def test_the_clock_does_not_spin(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    """However short a limit is, there are at most 100 looks a second."""
+    looks = 0
+    sweep = engine.Engine._sweep
+
+    def counted(self: Any, *more: Any) -> None:
+        nonlocal looks
+        looks += 1
+        sweep(self, *more)
+
+    monkeypatch.setattr(engine.Engine, "_sweep", counted)
+    async with playing(limits=Limits(**cast("Any", {field: 0.0001}))) as stage, plain(stage.port):
+        await asyncio.sleep(0.2)
+    assert 2 < looks < 30
 
 
 async def test_a_slow_preface() -> None:
@@ -75,6 +144,9 @@ ON_UVLOOP: dict[str, Callable[[Any], Awaitable[None]]] = {
     "read ahead": lambda _: test_http1.test_few_requests_are_read_ahead("zttp"),
     "slow reader": lambda _: test_wire.test_a_slow_reader_gets_everything("zttp"),
     "retired": lambda _: test_http2.test_an_old_connection_is_retired(None, tls=False),
+    "handshake": lambda files: test_a_handshake_has_to_arrive("zttp", files),
+    "together": lambda files: test_connections_that_come_together_are_counted("zttp", files, tls=False),
+    "together by TLS": lambda files: test_connections_that_come_together_are_counted("httptools", files, tls=True),
     "retired by TLS": lambda files: test_http2.test_an_old_connection_is_retired(files, tls=True),
     "flood": lambda _: test_http2.test_a_flood_is_cut_off("ping"),
     "broken rule by TLS": lambda files: test_http2.test_a_broken_rule_ends_the_calls(files, tls=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hostile import frames as others
 
 from authsvc.doors.engine import frames
@@ -17,6 +19,14 @@ def test_frames_are_cut_apart() -> None:
     ]
     assert list(frames.frames(b"".join(parts))) == parts
     assert list(frames.frames(b"")) == []
+
+
+def test_many_frames_are_cut_apart() -> None:
+    """The time to cut grows with the bytes, not with their square."""
+    data = frames.ping() * 100_000
+    began = time.process_time()
+    assert sum(1 for _ in frames.frames(data)) == 100_000
+    assert time.process_time() - began < 1
 
 
 def test_frames_are_made() -> None:

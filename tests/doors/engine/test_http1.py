@@ -76,6 +76,23 @@ async def test_a_body_has_to_arrive(engine: Engine, *, bytewise: bool) -> None:
             more.cancel()
 
 
+async def test_a_retired_connection_does_not_stay(engine: Engine) -> None:
+    """A call that is not finished a while after its connection was retired ends with it."""
+    sleeper = Sleeper()
+    body = pack(Line())
+    call = f"POST {path('Recite')} HTTP/1.1\r\nhost: a\r\ncontent-type: {WEB}\r\ncontent-length: {len(body)}\r\n\r\n"
+    limits = Limits(age=SHORT, grace=3 * SHORT)
+    async with (
+        playing(http=engine, limits=limits, Recite=sleeper.stream) as stage,
+        plain(stage.port, call.encode(), body) as peer,
+    ):
+        await asyncio.wait_for(sleeper.began.wait(), 2)
+        await asyncio.sleep(2 * SHORT)
+        assert not sleeper.ended.is_set()
+        assert b"200 OK" in await peer.rest(2)
+        await asyncio.wait_for(sleeper.ended.wait(), 1)
+
+
 async def test_a_stream_whose_body_stops_is_ended(engine: Engine) -> None:
     """A request that has its answer's head but stops within its body is ended, its handler too."""
     sleeper = Sleeper()

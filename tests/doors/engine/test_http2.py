@@ -32,11 +32,12 @@ from hostile.frames import (
     window_update,
 )
 
-from authsvc.doors.engine import http2
+from authsvc.doors.engine import closing, http2, wire
 from authsvc.doors.limits import Limits
 
 SHORT = 0.08  # seconds
 OK = "0"
+_HOST = 1  # zttp shows `:authority` as a header
 
 
 class Gate:
@@ -164,6 +165,72 @@ async def test_a_connection_with_many_resets_is_retired() -> None:
         await _last_orders(peer, gate)
 
 
+@pytest.mark.parametrize("why", ["age", "requests", "resets"])
+async def test_a_retired_connection_does_not_stay(monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    """A call that is not finished a while after its connection was retired ends with it."""
+    monkeypatch.setattr(http2, "_REQUESTS", 1 if why == "requests" else 3500)
+    monkeypatch.setattr(http2, "_RESETS", 1)
+    sleeper = Sleeper()
+    limits = Limits(age=SHORT if why == "age" else 3600, grace=3 * SHORT)
+    async with playing(limits=limits, Recite=sleeper.stream) as stage, hand(stage.port) as peer:
+        peer.call(1, "Recite", Line())
+        await asyncio.wait_for(sleeper.began.wait(), 2)
+        if why == "resets":
+            peer.call(3, "Say", Line(), end=False)
+            peer.write(reset(3))
+        await peer.until(lambda: 0 in peer.codes(GOAWAY))
+        await asyncio.sleep(SHORT)
+        assert not sleeper.ended.is_set()
+        await asyncio.wait_for(sleeper.ended.wait(), 1)
+        await peer.until(lambda: peer.ended)
+
+
+async def test_a_retired_connection_of_grpcio_does_not_stay() -> None:
+    """The same holds on grpcio's own port, however long a client may take nothing."""
+    sleeper = Sleeper()
+    limits = Limits(age=SHORT, grace=3 * SHORT, stall=60)
+    async with playing(limits=limits, Recite=sleeper.stream) as stage, hand(stage.grpcio_port) as peer:
+        peer.call(1, "Recite", Line())
+        await asyncio.wait_for(sleeper.ended.wait(), 3)
+        await peer.until(lambda: peer.ended)
+
+
+async def test_draining_does_not_wait_where_nothing_is_owed(
+    connections: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection without a call for a while ends as soon as its client knows."""
+    monkeypatch.setattr(wire, "_LINGER", 60)
+    async with playing() as stage, hand(stage.port) as peer:
+        peer.call(1, "Say", Line())
+        await _status(peer, 1)
+        await asyncio.sleep(0.3)
+        connections[-1].shutdown()
+        await eventually(lambda: not connections[-1].connections)
+        await peer.until(lambda: peer.ended)
+        assert peer.codes(GOAWAY) == [0, 0]
+
+
+async def test_uvicorn_keeps_no_time(connections: list[Any]) -> None:
+    """The rest of a connection is measured once, not by a timer for each piece that arrives."""
+    async with playing() as stage, hand(stage.port) as peer:
+        peer.call(1, "Say", Line())
+        await _status(peer, 1)
+        peer.write(frame(PING, payload=b"anybody?"))
+        await peer.until(lambda: any(one.kind == PING for one in peer.frames))
+        assert not isinstance(connections[-1].timeout_keep_alive_task, asyncio.TimerHandle)
+
+
+@pytest.mark.parametrize("te", [False, True])
+async def test_trailers_need_no_announcement(*, te: bool) -> None:
+    """A client without `te` gets trailers, and has as many headers as others."""
+    head = [(b"content-type", b"application/grpc"), *([(b"te", b"trailers")] if te else [])]
+    async with playing(limits=Limits(headers=20)) as stage, hand(stage.port) as peer:
+        for stream, count, status in ((1, 20, OK), (3, 21, "8")):
+            own = [(b"h-%d" % number, b"x") for number in range(count - len(head) - _HOST)]
+            peer.write(request(stream, path(), [*head, *own]), frame(DATA, END_STREAM, stream, message(b"")))
+            assert await _status(peer, stream) == status
+
+
 async def test_real_requests_reach_the_limit_of_the_engine() -> None:
     """A client that makes 5000 calls, one connection after another, loses none."""
     done = connections = 0
@@ -224,7 +291,7 @@ async def test_a_connection_with_a_call_does_not_rest() -> None:
 
 async def test_draining_finishes_calls(connections: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is told to end finishes its calls, and waits no longer than until the client knows."""
-    monkeypatch.setattr(http2, "_ROUND_TRIP", 60)
+    monkeypatch.setattr(closing, "_ROUND_TRIP", 60)
     gate = Gate()
     async with playing(Say=gate.say) as stage, hand(stage.port) as peer:
         peer.call(1, "Say", Line())
@@ -237,7 +304,7 @@ async def test_a_client_that_answers_no_ping_is_drained_too(
     connections: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that does not tell that it knows has a moment to come to know."""
-    monkeypatch.setattr(http2, "_ROUND_TRIP", SHORT)
+    monkeypatch.setattr(closing, "_ROUND_TRIP", SHORT)
     gate = Gate()
     async with playing(Say=gate.say) as stage, hand(stage.port) as peer:
         peer.polite = False
@@ -327,6 +394,14 @@ async def test_a_large_download_is_no_flood() -> None:
         await peer.until(lambda: peer.is_over(1), 10)
         assert peer.heads[1][-1]["grpc-status"] == OK
         assert len(peer.bodies[1]) > count * (size - 20)
+
+
+async def test_a_stream_of_small_messages_is_no_flood() -> None:
+    """20,000 small messages of one answer arrive, with an update of both windows for each."""
+    async with playing() as stage, hand(stage.port) as peer:
+        peer.call(1, "Recite", Line(number=20_000))
+        await peer.until(lambda: peer.is_over(1) or peer.ended, 20)
+        assert await _status(peer, 1) == OK
 
 
 async def test_many_small_messages_are_no_flood() -> None:

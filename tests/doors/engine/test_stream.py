@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from doors.engine.hand import Hand, hand
-from doors.stage import Line, path, playing
+from doors.stage import Line, eventually, path, playing
 from hostile.frames import (
     DATA,
     END_STREAM,
@@ -116,6 +116,80 @@ async def test_an_answer_that_nobody_takes_is_broken_off() -> None:
         peer.call(3, "Say", Line())
         assert (await peer.over(3))["grpc-status"] == "0"
         assert reciter.ended == 1
+
+
+async def test_an_answer_that_is_taken_byte_by_byte_is_broken_off() -> None:
+    """Who takes less than 1 KiB a second for so long is as good as one who takes nothing."""
+    limits = Limits(stall=2 * SHORT)
+    async with playing(limits=limits) as stage, hand(stage.port, (INITIAL_WINDOW_SIZE, 0)) as peer:
+        peer.generous = False
+        peer.call(1, "Say", Line(text="x" * 1000))
+        for _ in range(100):
+            peer.write(window_update(1, 1))
+            await asyncio.sleep(SHORT / 10)
+            if peer.codes(3, 1):
+                break
+        assert peer.codes(3, 1) == [ENHANCE_YOUR_CALM]
+        assert 10 < len(peer.bodies[1]) < 100
+
+
+class Orator:
+    """A handler of large answers that counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def say(self, request: Any, context: Any) -> Any:
+        """As the behaviour of a unary method."""
+        self.count += 1
+        return Line(text="x" * 400_000)
+
+
+async def _ask(peer: Hand, orator: Orator, streams: range) -> None:
+    """Call often, which is answered thrice: that much waits for the windows."""
+    for stream in streams:
+        peer.call(stream, "Say", Line())
+    await asyncio.sleep(0.1)
+    assert orator.count == 3
+
+
+async def test_who_takes_no_answers_is_not_served_on() -> None:
+    """While more than 1 MiB waits for the windows of a connection further requests wait; then they are answered."""
+    orator = Orator()
+    async with playing(limits=Limits(), Say=orator.say) as stage, hand(stage.port, (INITIAL_WINDOW_SIZE, 0)) as peer:
+        streams = range(1, 21, 2)
+        await _ask(peer, orator, streams)
+        peer.write(window_update(MUCH), *(window_update(MUCH, stream) for stream in streams))
+        for stream in streams:
+            assert (await peer.over(stream))["grpc-status"] == "0"
+            assert len(peer.bodies[stream]) > 400_000
+
+
+async def test_what_waits_counts_no_longer_when_it_is_cancelled() -> None:
+    """Answers that are cancelled hold up nobody, and requests that are cancelled while they wait are not begun."""
+    orator = Orator()
+    async with playing(limits=Limits(), Say=orator.say) as stage, hand(stage.port, (INITIAL_WINDOW_SIZE, 0)) as peer:
+        await _ask(peer, orator, range(1, 21, 2))
+        peer.write(*(reset(stream) for stream in range(1, 17, 2)))
+        peer.write(window_update(MUCH), window_update(MUCH, 17), window_update(MUCH, 19))
+        for stream in (17, 19):
+            assert (await peer.over(stream))["grpc-status"] == "0"
+        assert orator.count == 5
+
+
+@pytest.mark.parametrize("end", ["stall", "leave"])
+async def test_who_waits_to_be_served_ends(connections: list[Any], end: str) -> None:
+    """Requests that wait are begun when what they wait for is broken off, and end with their connection."""
+    orator = Orator()
+    limits = Limits(stall=4 * SHORT if end == "stall" else 30)
+    async with playing(limits=limits, Say=orator.say) as stage:
+        async with hand(stage.port, (INITIAL_WINDOW_SIZE, 0)) as peer:
+            await _ask(peer, orator, range(1, 9, 2))
+            if end == "stall":
+                assert await peer.reset(1) == ENHANCE_YOUR_CALM
+                await eventually(lambda: orator.count == 4)
+        await eventually(lambda: not connections[-1].tasks)
+        assert orator.count == (4 if end == "stall" else 3)
 
 
 async def test_a_finished_answer_that_nobody_takes_is_broken_off() -> None:

@@ -189,15 +189,16 @@ async def test_who_still_sends_is_waited_for() -> None:
 
 
 async def test_who_takes_nothing_is_noticed() -> None:
-    """A peer is stuck when the same byte has waited for it for long, not when it takes slowly."""
+    """A peer is stuck when it has taken less than 1 KiB a second for long, not when it takes slowly."""
     transport = Transport()
     wire = _wire(transport)
     wire.write(b"x" * 100_000)
     transport.waiting = 50_000
     assert not wire.stuck(0, 10)
     wire.write(b"x" * 100_000)
-    transport.waiting = 149_999
+    transport.waiting = 150_000 - 10_240
     assert not wire.stuck(9, 10)
+    transport.waiting -= 10_239
     assert not wire.stuck(18, 10)
     assert wire.stuck(19, 10)
     transport.waiting = 0
@@ -205,9 +206,9 @@ async def test_who_takes_nothing_is_noticed() -> None:
 
 
 def test_progress() -> None:
-    """Something is stuck when it has been looked at for so long without a change; None is nothing to wait for."""
+    """Something is stuck that goes on at less than 1 KiB a second for so long; None is nothing to wait for."""
     progress = Progress()
-    looks = [(1, 0.0), (1, 4.0), (2, 5.0), (2, 9.0), (None, 10.0), (2, 11.0), (2, 15.0), (2, 16.0)]
+    looks = [(1, 0.0), (1, 4.0), (5121, 5.0), (5121, 9.0), (None, 10.0), (5121, 11.0), (10_239, 15.0), (10_240, 16.0)]
     assert [progress.stuck(at, now, 5.0) for at, now in looks] == [*[False] * 7, True]
 
 

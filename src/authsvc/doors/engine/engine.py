@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -12,10 +13,12 @@ from uvicorn.server import ServerState
 
 from authsvc.doors.engine.http1 import Conservative, Http1
 from authsvc.doors.engine.http2 import Http2
+from authsvc.doors.engine.wire import turn_away
 from authsvc.doors.limits import Limits
 
 _TICKS = 4  # looks at each connection within the shortest limit, which therefore ends up to a quarter late
-_OFTEN = 0.5  # seconds between two looks, at most
+_OFTEN, _RARELY = 0.01, 0.5  # seconds between two looks, at least and at most
+_log = logging.getLogger(__name__)
 
 
 class Swept(Protocol):
@@ -42,7 +45,8 @@ class Engine:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._every = min(_OFTEN, min(limits.head, limits.body, limits.stall, limits.idle, limits.age) / _TICKS)
+        shortest = min(limits.head, limits.body, limits.stall, limits.idle, limits.age, limits.grace)
+        self._every = max(_OFTEN, min(_RARELY, shortest / _TICKS))
         self._runs = False
 
     def __call__(
@@ -58,8 +62,6 @@ class Engine:
         if not self._runs:
             self._runs = True
             self._sweep(loop, server_state)
-        if len(server_state.connections) >= self.limits.connections:
-            return Surplus()
         return self._first(config=config, server_state=server_state, app_state=app_state, _loop=loop)
 
     def _first(self, **uvicorns: Any) -> asyncio.Protocol:
@@ -76,7 +78,11 @@ class Engine:
         now = loop.time()
         connections: list[Any] = list(state.connections)
         for connection in connections:
-            connection.sweep(now)
+            try:
+                connection.sweep(now)
+            except Exception:  # noqa: BLE001 - the clock is for all
+                _log.exception("a connection that cannot be looked at is cut")
+                connection.transport.abort()
 
 
 class ConservativeEngine(Engine):
@@ -91,14 +97,6 @@ class ConservativeEngine(Engine):
 ENGINES: dict[str, type[Engine]] = {"zttp": Engine, "httptools": ConservativeEngine}
 
 
-class Surplus(asyncio.Protocol):
-    """A connection beyond those that are allowed at once."""
-
-    def connection_made(self, transport: Any) -> None:
-        """Close it."""
-        transport.abort()
-
-
 class Sniffer(AutoZttpProtocol):
     """A connection that turns out to be HTTP/1.1 or HTTP/2: by ALPN with TLS, by the client's preface without."""
 
@@ -110,6 +108,13 @@ class Sniffer(AutoZttpProtocol):
         self._engine = engine
         self._uvicorns = uvicorns
         self._due = self.loop.time() + engine.limits.idle
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin, unless there are too many; only now, as nobody tells of a TLS handshake that has failed."""
+        if len(self.connections) >= self.limits.connections:
+            turn_away(transport)
+        else:
+            super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """See whether this is the preface; a part of it is no rest any more."""

@@ -12,10 +12,11 @@ _HEAD = 9
 
 def frames(data: bytes) -> Iterator[bytes]:
     """Whole frames, one by one (RFC 9113, section 4.1)."""
-    while data:
-        end = _HEAD + int.from_bytes(data[:3])
-        yield data[:end]
-        data = data[end:]
+    start = 0
+    while start < len(data):
+        end = start + _HEAD + int.from_bytes(data[start : start + 3])
+        yield data[start:end]
+        start = end
 
 
 def _frame(kind: int, stream_id: int, payload: bytes) -> bytes:

@@ -13,7 +13,7 @@ import zttp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.zttp_impl import ZttpProtocol
 
-from authsvc.doors.engine.wire import Flow, Wire
+from authsvc.doors.engine.wire import Flow, Wire, turn_away
 from authsvc.doors.limits import Limits
 
 _AHEAD = 64 * 1024  # bytes of further requests that are read while one is being answered
@@ -39,6 +39,7 @@ class Patient(asyncio.Protocol):
     # What the client is waited for: any request, the rest of a head, the rest of the body of this cycle, or nothing.
     _awaited: object = None
     _due = math.inf
+    _ends = math.inf  # when a connection that is retired is over, finished or not
     _ahead = 0
     _refused = False
 
@@ -90,7 +91,7 @@ class Patient(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Cut off a client that makes us wait; `now` is the event loop's time."""
-        if self.transport.stuck(now, self.limits.stall):
+        if self.transport.stuck(now, self.limits.stall) or now >= self._ends:
             self.transport.abort()
         elif self.transport.is_closing():
             return
@@ -98,7 +99,7 @@ class Patient(asyncio.Protocol):
             self._due = math.inf
             self._time_out()
         elif now >= self.retires:
-            self.retires = math.inf
+            self.retires, self._ends = math.inf, now + self.limits.grace
             self.shutdown()
 
     def _time_out(self) -> None:
@@ -162,6 +163,13 @@ class Conservative(Patient, HttpToolsProtocol):
     """HTTP/1.1 by httptools."""
 
     _first: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to serve a connection, unless there are too many."""
+        if len(self.connections) >= self.limits.connections:
+            turn_away(transport)
+        else:
+            super().connection_made(transport)
 
     def _served(self) -> Any:
         return self._first

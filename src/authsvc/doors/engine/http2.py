@@ -12,14 +12,13 @@ from time import perf_counter
 from typing import Any
 
 import zttp
-from uvicorn.protocols.http.zttp_h2_impl import ZttpH2Protocol
 
 from authsvc.doors.engine.account import Account
-from authsvc.doors.engine.frames import ping, settings
+from authsvc.doors.engine.closing import Closing
+from authsvc.doors.engine.frames import settings
 from authsvc.doors.engine.stream import Stream, StreamsFlow
 from authsvc.doors.engine.windows import Windows
 from authsvc.doors.engine.wire import Wire
-from authsvc.doors.limits import Limits
 
 _UNREAD = 16 * 1024  # bytes of a request that may wait for the application before its window is closed
 _OVERRUN = 160 * 1024  # bytes that no client sends that minds the window
@@ -28,9 +27,6 @@ _FLOW_CONTROL_ERROR, _REFUSED_STREAM, _ENHANCE_YOUR_CALM = 3, 7, 11
 # zttp breaks off a connection at its 4097th request, and at the 256th that was reset: it is retired before.
 _REQUESTS, _RESETS = 3500, 128
 
-_ANY_STREAM = 2**31 - 1
-_ROUND_TRIP = 1.0  # seconds, at most, until the client knows that no more requests are taken
-_JUST_NOW = 1.0  # second
 _SLICE = 1024  # bytes between two looks at what they led to
 _TURN = 0.0002  # seconds of one connection before others have their turn
 _PER_REQUEST = 16 * 1024
@@ -38,25 +34,26 @@ _PER_BYTE_OF_BODY = 2
 _PER_PIECE_OF_BODY = 64  # so that small messages may go to and fro
 _SHARE = 16 * 1024  # bytes of one answer before the next has its turn
 _SENT_PER_BYTE = 16  # who takes much has to update windows often
+_PER_PIECE_SENT = 32  # as much as updates of its two windows
+_MOST_HELD = 1024 * 1024  # bytes of answers that wait for the peer's windows before further requests wait
 
 
-class Http2(ZttpH2Protocol):
+class Http2(Closing):
     """HTTP/2 by zttp."""
 
-    limits: Limits
     retires: float
 
     def __init__(self, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._app, self.app = self.app, self._unless_gone
-        self._streams: dict[int, Stream] = {}
+        self.timeout_keep_alive_task: Any = object()  # uvicorn would set its timer if there were none
         self.waiting: dict[int, Stream] = {}  # for the peer's windows; who was served longest ago comes first
         self._windows = Windows()
         self._news: set[asyncio.Event] = set()
-        self._requests = self._resets = self._last_stream = self._paid = 0
-        self._retiring = self._waits_for_turn = False
+        self.held = self.pieces = 0
+        self._requests = self._resets = self._paid = 0
+        self._waits_for_turn = False
         self._backlog = bytearray()
-        self._idle_since = self._heard = self.loop.time()
         self._account = Account(self._idle_since)
 
     def connection_made(self, transport: Any) -> None:
@@ -107,8 +104,9 @@ class Http2(ZttpH2Protocol):
 
     def _charge(self, size: int) -> None:
         """Give up a peer most of whose bytes lead to nothing."""
-        self._account.earn((self._wire.written - self._paid) / _SENT_PER_BYTE)
-        self._paid = self._wire.written
+        sent = (self._wire.written - self._paid) / _SENT_PER_BYTE
+        self._account.earn(sent + self.pieces * _PER_PIECE_SENT)
+        self._paid, self.pieces = self._wire.written, 0
         if not self._account.spend(size, self._heard):
             self._give_up()
 
@@ -136,7 +134,7 @@ class Http2(ZttpH2Protocol):
         stream_id = event.stream_id
         self._requests += 1
         if self._requests == _REQUESTS:
-            self.shutdown()
+            self._retire()
         if self.shutdown_requested or len(self._streams) >= self.limits.streams:
             self.conn.stream(stream_id).reset(_REFUSED_STREAM)
             return
@@ -150,31 +148,34 @@ class Http2(ZttpH2Protocol):
         if event.end_stream:  # uvicorn overlooks it and would wait for a body for ever
             cycle.more_body = False
             cycle.message_event.set()
-        # uvicorn keeps trailers from clients that do not announce that they read them, as not all gRPC clients do.
-        headers: Any = cycle.scope["headers"]
-        if not any(name == b"te" for name, _ in headers):
-            headers.append((b"te", b"trailers"))
         stream = self._streams[stream_id] = Stream(self, cycle.stream)
         cycle.flow = cycle.stream = stream  # type: ignore[assignment]
 
     async def _unless_gone(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a request, unless its client has cancelled it in the same breath."""
-        if not receive.__self__.disconnected:
+        """Serve a request, once its client has taken enough of others, unless it has cancelled it meanwhile."""
+        cycle = receive.__self__
+        # uvicorn keeps trailers from clients that do not announce that they read them, as not all gRPC clients do.
+        cycle.scope = scope | {"headers": [(b"te", b"trailers")]}
+        while self.held > _MOST_HELD and not cycle.disconnected:
+            await self.news()
+        if not cycle.disconnected:
             await self._app(scope, receive, send)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Nothing: uvicorn's timer is never set."""
 
     def handle_rst_stream(self, event: zttp.RstStream) -> None:
         """A client has cancelled a request, or zttp has refused one."""
         stream = self._streams.pop(event.stream_id, None)
         if stream:
-            stream.gone = True
-            self.waiting.pop(event.stream_id, None)
+            stream.drop()
         answered = event.stream_id not in self.cycles
         super().handle_rst_stream(event)
         if stream and answered:  # of which uvicorn knows nothing any more
             self.on_stream_closed()
         self._resets += 1
         if self._resets == _RESETS:
-            self.shutdown()
+            self._retire()
 
     def flush(self) -> None:
         """Send what zttp has to say, but for what opens windows too early."""
@@ -258,7 +259,10 @@ class Http2(ZttpH2Protocol):
                 self._drop(stream_id, _ENHANCE_YOUR_CALM)
         rests = not self._streams and now - self._idle_since >= self.limits.idle
         if rests or now >= self.retires:
-            self.shutdown()
+            self._retire()
+        if now >= self._ends:
+            self._end_all()
+            self.transport.close()
 
     def _drop(self, stream_id: int, code: int) -> None:
         """End one request whose client does not play its part."""
@@ -273,53 +277,11 @@ class Http2(ZttpH2Protocol):
     def _end_all(self) -> None:
         """Tell the applications that the client is gone, or as good as gone."""
         for stream in self._streams.values():
-            stream.gone = True
+            stream.drop()
         for cycle in self.cycles.values():
             _end(cycle)
         self._streams.clear()
-        self.waiting.clear()
         self._tell()
-
-    def shutdown(self) -> None:
-        """Serve no further request, once the client knows (RFC 9113, section 6.8); those begun are finished.
-
-        The first GOAWAY only asks for no more. What was on its way when it left arrives before the answer to a ping.
-        """
-        if not self._retiring and not self.transport.is_closing():
-            self._retiring = True
-            self.conn.close(0, _ANY_STREAM)
-            self.flush()
-            self.transport.write(ping())
-            self.loop.call_later(_ROUND_TRIP, self._last_orders)
-
-    def _last_orders(self) -> None:
-        """Tell which request is the last one, and close when all are answered."""
-        if not self.shutdown_requested and not self.transport.is_closing():
-            self.shutdown_requested = True
-            self.conn.close(0, self._last_stream)
-            self.flush()
-            if not self._streams:
-                self.transport.close()
-
-    def timeout_keep_alive_handler(self) -> None:
-        """The connection has rested for long."""
-        self.shutdown()
-
-    def _sends(self) -> bool:
-        """Whether the client may be sending: it has just done so."""
-        return self.loop.time() - self._heard < _JUST_NOW
-
-    def _give_up(self) -> None:
-        self.conn.close(_ENHANCE_YOUR_CALM, self._last_stream)
-        self.flush()
-        self.transport.close()
-
-    def _close_connection(self) -> None:
-        """Close when everything is sent; uvicorn would cut off what the peer's windows hold back."""
-        if not self._streams and not self.transport.is_closing():
-            self.conn.close(0, self._last_stream)
-            self.flush()
-            self.transport.close()
 
 
 def _end(cycle: Any) -> None:

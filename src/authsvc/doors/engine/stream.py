@@ -19,6 +19,8 @@ class Connection(Protocol):
     conn: zttp.H2Connection
     flow: FlowControl
     waiting: dict[int, Stream]
+    held: int  # bytes of all streams that wait for the peer's windows
+    pieces: int  # given to zttp
 
     async def news(self) -> None:
         """Wait until something may have changed for those who wait to send."""
@@ -66,9 +68,11 @@ class Stream:
     def send_data(self, data: bytes) -> None:
         """Send a piece of the answer's body, now or when there is room."""
         if not self._rest and len(data) <= self._room():
+            self._connection.pieces += 1
             self._zttp.send_data(data)
         else:
             self._rest += data
+            self._connection.held += len(data)
             self._connection.waiting[self.stream_id] = self
             self.pump(len(data))
 
@@ -81,15 +85,22 @@ class Stream:
 
     def reset(self, code: int = _INTERNAL_ERROR) -> None:
         """Break the answer off."""
+        self.drop()
+        self._zttp.reset(code)
+
+    def drop(self) -> None:
+        """Nobody takes what waits."""
         self.gone = True
+        self._connection.held -= len(self._rest)
         self._rest.clear()
         self._connection.waiting.pop(self.stream_id, None)
-        self._zttp.reset(code)
 
     def pump(self, most: int) -> int:
         """Send what there is room for now, at most so many bytes; how many there were."""
         size = max(0, min(self._room(), len(self._rest), most))
         if size:
+            self._connection.pieces += 1
+            self._connection.held -= size
             self._zttp.send_data(bytes(self._rest[:size]))
             del self._rest[:size]
             self._pumped += size
@@ -103,7 +114,7 @@ class Stream:
         return min(self._zttp.send_window or 0, self._connection.conn.send_window)
 
     def stuck(self, now: float, limit: float) -> bool:
-        """Whether the peer has taken nothing of what waits for `limit` seconds."""
+        """Whether the peer has taken hardly anything of what waits for `limit` seconds."""
         return self._progress.stuck(self._pumped if self._rest else None, now, limit)
 
 

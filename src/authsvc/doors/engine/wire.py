@@ -10,22 +10,29 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 
 _ENOUGH = 64 * 1024  # bytes; more is not held back until the turn is over
+_RATE = 1024  # bytes a second that a peer has to take of what waits for it
 _LINGER = 1.0  # seconds in which a client that still sends may read our last words
 
 
 class Progress:
-    """Notices that something has not moved for a while."""
+    """Notices that something has hardly moved for a while."""
 
     def __init__(self) -> None:
         self._seen: int | None = None
         self._since = 0.0
 
     def stuck(self, position: int | None, now: float, limit: float) -> bool:
-        """Whether `position` has been the same for `limit` seconds; None says that nothing is waited for."""
-        if position is None or position != self._seen:
+        """Whether `position`, in bytes, goes on slower than `_RATE` for `limit` seconds; None: nothing waits."""
+        if position is None or self._seen is None or position - self._seen >= _RATE * limit:
             self._seen, self._since = position, now
             return False
         return now - self._since >= limit
+
+
+def turn_away(transport: Any) -> None:
+    """Close a connection that is one too many."""
+    transport.set_protocol(asyncio.Protocol())
+    transport.abort()
 
 
 class Wire(asyncio.Transport):
@@ -72,7 +79,7 @@ class Wire(asyncio.Transport):
                 self._transport.write(data)
 
     def stuck(self, now: float, limit: float) -> bool:
-        """Whether the peer has taken nothing for `limit` seconds, or has not closed its side soon after ours."""
+        """Whether the peer has taken hardly anything for `limit` seconds, or not closed its side soon after ours."""
         waiting = self._transport.get_write_buffer_size()
         if self._close_by is not None:
             if not waiting:
