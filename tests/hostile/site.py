@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 _FLOOR = 10.0  # milliseconds; less than that is the noise of a machine with two cores
-_TRIALS = 3
+_TRIALS = 5
 _SAMPLE = 0.01
 
 Attack = Callable[[], object]
@@ -87,7 +87,7 @@ class Site:
         """Attack while the other client calls, again and again for some seconds; what it cost must be within bounds.
 
         On a shared machine the other client may be late for other reasons: a bad time counts when it is seen in each
-        of three trials. Memory counts at once: what it grew to is there for the next trial to use.
+        of five trials. Memory counts at once: what it grew to is there for the next trial to use.
         """
         worker = self.worker
         for trial in range(_TRIALS):
