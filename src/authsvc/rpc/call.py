@@ -191,7 +191,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
     def raise_if_aborted(self) -> None:
         """Stop a servicer that goes on after it has aborted the call."""
         if self._aborted:
-            raise StatusError(self._aborted.code, self._aborted.message, self._aborted.details)
+            raise StatusError.of(self._aborted)
 
     def close(self, *, cancelled: bool = False) -> None:
         """The call is over: run the callbacks."""
@@ -251,7 +251,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
             if trailing:
                 self._rich, self._trailing = rich, list(others)
             self._aborted = Status(code, self._details, self._rich)
-        raise StatusError(self._aborted.code, self._aborted.message, self._aborted.details)
+        raise StatusError.of(self._aborted)
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
         """Replace the metadata that follows the last message; rich details may be among it."""

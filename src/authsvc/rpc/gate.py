@@ -12,15 +12,15 @@ from grpc import StatusCode
 from authsvc.rpc.status import StatusError
 
 RETRY_AFTER = 1  # seconds; calls are short, so there is room again soon
+_DETAIL = Any()
+_DETAIL.Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER)))
 
 
 class Full(StatusError):
     """Every place is taken: RESOURCE_EXHAUSTED, with the time after which to try again as a RetryInfo."""
 
     def __init__(self) -> None:
-        detail = Any()
-        detail.Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER)))
-        super().__init__(StatusCode.RESOURCE_EXHAUSTED, "too many calls at once", (detail,))
+        super().__init__(StatusCode.RESOURCE_EXHAUSTED, "too many calls at once", (_DETAIL,))
 
 
 class Gate:

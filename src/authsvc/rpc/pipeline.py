@@ -169,7 +169,7 @@ async def _request(call: Call, patience: float | None) -> Any:
             return await call.exchange.receive()
     except TimeoutError:
         if limit.expired():
-            raise StatusError(_TOO_LATE.code, _TOO_LATE.message) from None
+            raise StatusError.of(_TOO_LATE) from None
         raise
 
 

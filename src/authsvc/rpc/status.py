@@ -31,3 +31,8 @@ class StatusError(Exception):
     def __init__(self, code: grpc.StatusCode, message: str = "", details: tuple[Any, ...] = ()) -> None:
         super().__init__(code, message)
         self.status = Status(code, message, details)
+
+    @classmethod
+    def of(cls, status: Status) -> StatusError:
+        """The error that ends a call with this status."""
+        return cls(status.code, status.message, status.details)

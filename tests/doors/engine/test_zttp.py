@@ -11,19 +11,22 @@ from typing import Any
 
 import pytest
 import zttp
+from hostile.frames import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    PREFACE,
+    WINDOW_UPDATE,
+    frame,
+    reset,
+    settings,
+)
 from hpack import Encoder
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
-END_STREAM, END_HEADERS = 1, 4
-CANCEL = struct.pack(">I", 8)
 FAILURES = (AssertionError, pytest.fail.Exception, zttp.RemoteProtocolError)
 BROKEN = pytest.mark.xfail(strict=True, reason="zttp 0.0.35", raises=FAILURES)
-
-
-def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
-    """A frame of HTTP/2."""
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream_id) + payload
 
 
 class Server:
@@ -33,7 +36,7 @@ class Server:
         self.conn = zttp.Connection(zttp.SERVER, protocol=zttp.HTTP2)
         self.conn.initiate_connection()
         self._encoder = Encoder()
-        self.feed(PREFACE + frame(SETTINGS, 0, 0))
+        self.feed(PREFACE + settings())
 
     def feed(self, data: bytes) -> list[Any]:
         """The events that the bytes lead to."""
@@ -78,7 +81,7 @@ def test_cancelled_requests_among_others_are_no_flood(server: Server) -> None:
     for stream_id in stream_ids(3000):
         server.ask(stream_id)
         if stream_id % 20 == 1:
-            server.feed(frame(RST_STREAM, 0, stream_id, CANCEL))
+            server.feed(reset(stream_id))
         else:
             server.answer(stream_id)
 

@@ -7,20 +7,21 @@ from typing import Any
 
 from uvicorn.protocols.http.zttp_h2_impl import ZttpH2Protocol
 
-from authsvc.doors.engine.frames import ping
+from authsvc.doors.engine.frames import ENHANCE_YOUR_CALM, ping
 from authsvc.doors.engine.stream import Stream
 from authsvc.doors.limits import Limits
 
 _ANY_STREAM = 2**31 - 1
 _ROUND_TRIP = 1.0  # seconds, at most, until the client knows that no more requests are taken
 _JUST_NOW = 1.0  # second
-_ENHANCE_YOUR_CALM = 11  # RFC 9113, section 7
 
 
 class Closing(ZttpH2Protocol):
     """What ends a connection of uvicorn's, in the order of RFC 9113, section 6.8."""
 
+    # Set by the engine.
     limits: Limits
+    retires: float
 
     def __init__(self, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
@@ -64,7 +65,7 @@ class Closing(ZttpH2Protocol):
         return self.loop.time() - self._heard < _JUST_NOW
 
     def _give_up(self) -> None:
-        self.conn.close(_ENHANCE_YOUR_CALM, self._last_stream)
+        self.conn.close(ENHANCE_YOUR_CALM, self._last_stream)
         self.flush()
         self.transport.close()
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 WINDOW_UPDATE = 8
 _SETTINGS, _PING = 4, 6
 _HEAD = 9
+# Error codes (RFC 9113, section 7).
+INTERNAL_ERROR, FLOW_CONTROL_ERROR, REFUSED_STREAM, ENHANCE_YOUR_CALM = 2, 3, 7, 11
 
 
 def frames(data: bytes) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What ASGI does not tell: that a client has gone whose request nobody reads on."""
+"""How a request of uvicorn's learns that its client has gone, and what ASGI does not tell of that."""
 
 from __future__ import annotations
 
@@ -11,3 +11,10 @@ def client_gone(receive: Any) -> bool:
     ASGI says so only to who asks for more of the body. uvicorn's `receive` is a method of its request, which knows.
     """
     return bool(getattr(getattr(receive, "__self__", None), "disconnected", False))
+
+
+def tell_gone(cycle: Any) -> None:
+    """Tell the application of a request of uvicorn's that nobody takes its answer any more."""
+    if not cycle.response_complete:
+        cycle.disconnected = True
+    cycle.message_event.set()

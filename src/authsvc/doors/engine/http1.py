@@ -13,6 +13,7 @@ import zttp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.zttp_impl import ZttpProtocol
 
+from authsvc.doors.engine.gone import tell_gone
 from authsvc.doors.engine.wire import Flow, Wire, turn_away
 from authsvc.doors.limits import Limits
 
@@ -107,13 +108,8 @@ class Patient(asyncio.Protocol):
         if self._awaited is _HEAD or (in_body and not self._served().response_started):
             self.transport.write(_TIMEOUT)
         if in_body:
-            self._give_up_body()
+            tell_gone(self._served())
         self.transport.close()
-
-    def _give_up_body(self) -> None:
-        cycle = self._served()
-        cycle.disconnected = True
-        cycle.message_event.set()
 
     def shutdown(self) -> None:
         """Serve no further request on this connection."""
@@ -126,7 +122,7 @@ class Patient(asyncio.Protocol):
         self._refused = True
         cycle = self._served()
         if cycle is not None and cycle.more_body:
-            self._give_up_body()
+            tell_gone(cycle)
             if cycle.response_started:
                 self.transport.close()
                 return
@@ -181,8 +177,8 @@ class Conservative(Patient, HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over; uvicorn tells only the request that was read last."""
         super().connection_lost(exc)
-        if self._first is not None and not self._first.response_complete:
-            self._give_up_body()
+        if self._first is not None:
+            tell_gone(self._first)
 
     def on_message_complete(self) -> None:
         """The request is over; uvicorn does not note it when it was answered before."""

@@ -15,15 +15,14 @@ import zttp
 
 from authsvc.doors.engine.account import Account
 from authsvc.doors.engine.closing import Closing
-from authsvc.doors.engine.frames import settings
+from authsvc.doors.engine.frames import ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, REFUSED_STREAM, settings
+from authsvc.doors.engine.gone import tell_gone
 from authsvc.doors.engine.stream import Stream, StreamsFlow
 from authsvc.doors.engine.windows import Windows
 from authsvc.doors.engine.wire import Wire
 
 _UNREAD = 16 * 1024  # bytes of a request that may wait for the application before its window is closed
 _OVERRUN = 160 * 1024  # bytes that no client sends that minds the window
-# RFC 9113, section 7.
-_FLOW_CONTROL_ERROR, _REFUSED_STREAM, _ENHANCE_YOUR_CALM = 3, 7, 11
 # zttp breaks off a connection at its 4097th request, and at the 256th that was reset: it is retired before.
 _REQUESTS, _RESETS = 3500, 128
 
@@ -40,8 +39,6 @@ _MOST_HELD = 1024 * 1024  # bytes of answers that wait for the peer's windows be
 
 class Http2(Closing):
     """HTTP/2 by zttp."""
-
-    retires: float
 
     def __init__(self, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
@@ -136,7 +133,7 @@ class Http2(Closing):
         if self._requests == _REQUESTS:
             self._retire()
         if self.shutdown_requested or len(self._streams) >= self.limits.streams:
-            self.conn.stream(stream_id).reset(_REFUSED_STREAM)
+            self.conn.stream(stream_id).reset(REFUSED_STREAM)
             return
         self._last_stream = stream_id
         if not event.path.isascii():  # uvicorn would break off with a traceback
@@ -194,7 +191,7 @@ class Http2(Closing):
         """End the requests whose clients do not mind the closed windows; zttp would let them."""
         for stream_id in self._windows:
             if stream_id in self.cycles and len(self.cycles[stream_id].body) > _OVERRUN:
-                self._drop(stream_id, _FLOW_CONTROL_ERROR)
+                self._drop(stream_id, FLOW_CONTROL_ERROR)
 
     # What leaves.
 
@@ -233,6 +230,8 @@ class Http2(Closing):
 
     def _pump(self) -> None:
         """Send what the peer's windows hold back no longer, in turns, as the connection's window is for all."""
+        if not self.waiting:
+            return
         turns = deque(self.waiting.values())
         while turns:
             stream = turns.popleft()
@@ -256,7 +255,7 @@ class Http2(Closing):
             return
         for stream_id, stream in list(self._streams.items()):
             if stream.stuck(now, self.limits.stall):
-                self._drop(stream_id, _ENHANCE_YOUR_CALM)
+                self._drop(stream_id, ENHANCE_YOUR_CALM)
         rests = not self._streams and now - self._idle_since >= self.limits.idle
         if rests or now >= self.retires:
             self._retire()
@@ -269,7 +268,7 @@ class Http2(Closing):
         self._streams.pop(stream_id).reset(code)
         cycle = self.cycles.pop(stream_id, None)
         if cycle:
-            _end(cycle)
+            tell_gone(cycle)
         self.flush()
         self.on_stream_closed()
         self._tell()
@@ -279,13 +278,6 @@ class Http2(Closing):
         for stream in self._streams.values():
             stream.drop()
         for cycle in self.cycles.values():
-            _end(cycle)
+            tell_gone(cycle)
         self._streams.clear()
         self._tell()
-
-
-def _end(cycle: Any) -> None:
-    """Tell an application that nobody takes its answer any more."""
-    if not cycle.response_complete:
-        cycle.disconnected = True
-    cycle.message_event.set()

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import zttp
 from uvicorn.protocols.http.flow_control import FlowControl
 
+from authsvc.doors.engine.frames import INTERNAL_ERROR
 from authsvc.doors.engine.wire import Flow, Progress
 
 _HELD_BACK = 64 * 1024  # bytes of an answer that may wait for the peer's windows before the application waits
-_INTERNAL_ERROR = 2  # RFC 9113, section 7
 
 
 class Connection(Protocol):
@@ -83,7 +83,7 @@ class Stream:
         else:
             self._zttp.end_message(*trailers)
 
-    def reset(self, code: int = _INTERNAL_ERROR) -> None:
+    def reset(self, code: int = INTERNAL_ERROR) -> None:
         """Break the answer off."""
         self.drop()
         self._zttp.reset(code)
