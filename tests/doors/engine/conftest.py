@@ -49,11 +49,11 @@ def http(request: pytest.FixtureRequest) -> str:
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The protocols of the connections that have been made."""
     found: list[Any] = []
-    made = Engine.made
+    made = Engine.configured
 
     def noted(self: Engine, protocol: Any) -> Any:
         found.append(protocol)
         return made(self, protocol)
 
-    monkeypatch.setattr(Engine, "made", noted)
+    monkeypatch.setattr(Engine, "configured", noted)
     return found

@@ -62,12 +62,12 @@ class Engine:
         if not self._runs:
             self._runs = True
             self._sweep(loop, server_state)
-        return self._first(config=config, server_state=server_state, app_state=app_state, _loop=loop)
+        return self._protocol(config=config, server_state=server_state, app_state=app_state, _loop=loop)
 
-    def _first(self, **uvicorns: Any) -> asyncio.Protocol:
-        return self.made(Sniffer(self, **uvicorns))
+    def _protocol(self, **uvicorns: Any) -> asyncio.Protocol:
+        return self.configured(Sniffer(self, **uvicorns))
 
-    def made(self, protocol: _P) -> _P:
+    def configured(self, protocol: _P) -> _P:
         """The protocol, with what it has to know."""
         protocol.limits = self.limits
         protocol.retires = protocol.loop.time() + self.limits.age * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
@@ -90,8 +90,8 @@ class ConservativeEngine(Engine):
 
     alpn_protocols: ClassVar[list[str]] = ["http/1.1"]
 
-    def _first(self, **uvicorns: Any) -> asyncio.Protocol:
-        return self.made(Conservative(**uvicorns))
+    def _protocol(self, **uvicorns: Any) -> asyncio.Protocol:
+        return self.configured(Conservative(**uvicorns))
 
 
 ENGINES: dict[str, type[Engine]] = {"zttp": Engine, "httptools": ConservativeEngine}
@@ -123,7 +123,7 @@ class Sniffer(AutoZttpProtocol):
         super().data_received(data)
 
     def _switch(self, http2: bool, initial_data: bytes = b"") -> None:  # noqa: FBT001 - as in uvicorn
-        protocol = self._engine.made((Http2 if http2 else Http1)(**self._uvicorns))
+        protocol = self._engine.configured((Http2 if http2 else Http1)(**self._uvicorns))
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         if initial_data:

@@ -158,7 +158,7 @@ class Http1(Patient, ZttpProtocol):
 class Conservative(Patient, HttpToolsProtocol):
     """HTTP/1.1 by httptools."""
 
-    _first: Any = None
+    _serving: Any = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to serve a connection, unless there are too many."""
@@ -168,17 +168,17 @@ class Conservative(Patient, HttpToolsProtocol):
             super().connection_made(transport)
 
     def _served(self) -> Any:
-        return self._first
+        return self._serving
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        self._first = cycle
+        self._serving = cycle
         super()._start_asgi_task(cycle, app)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over; uvicorn tells only the request that was read last."""
         super().connection_lost(exc)
-        if self._first is not None:
-            tell_gone(self._first)
+        if self._serving is not None:
+            tell_gone(self._serving)
 
     def on_message_complete(self) -> None:
         """The request is over; uvicorn does not note it when it was answered before."""
