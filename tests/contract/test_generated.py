@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import shutil
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -12,28 +14,20 @@ GENERATED = ROOT / "generated"
 NPM = ROOT / "tests" / "interop" / "node_modules" / "swagger-ui-dist"
 
 
+# What the recipe writes in each folder; what else stands there is named beside it.
+FOLDERS = ("zitadel", "authsvc_workos")
+CONTRACT = Path("authsvc_web") / "contract.binpb"
+
+
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what `make generate` makes of the contract."""
-    folder = tmp_path_factory.mktemp("fresh")
-    (folder / "generated" / "zitadel").mkdir(parents=True)
-    contract = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto" / "zitadel").glob("*.proto"))
-    for command in (
-        ["buf", "generate", "--output", str(folder)],
-        [
-            *("python", "-m", "grpc_tools.protoc", "--proto_path=proto"),
-            f"--grpc_python_out={folder / 'generated'}",
-            "zitadel/auth.proto",
-        ],
-        [
-            *("python", "-m", "grpc_tools.protoc", "--proto_path=proto", "--include_source_info"),
-            f"--descriptor_set_out={folder / 'generated' / 'zitadel' / 'descriptors.binpb'}",
-            *contract,
-        ],
-    ):
-        done = run(*command)
-        assert done.returncode == 0, done.stderr
-    return folder / "generated" / "zitadel"
+    """A folder with what `make generate-code` makes of the contract."""
+    folder = tmp_path_factory.mktemp("generated")
+    # By the programs that run this test, and without bringing others along.
+    own = [f"BIN={sysconfig.get_path('scripts')}", "--assume-old=.venv/dev.stamp"]
+    done = run("make", "generate-code", f"OUT={folder}", *own)
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -51,15 +45,33 @@ def differing(one: Path, other: Path) -> list[str]:
     return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
-def test_generated_code_is_that_of_the_contract(fresh: Path) -> None:
-    """`generated/zitadel` holds what `make generate` would write now, and nothing else."""
-    assert differing(GENERATED / "zitadel", fresh) == [], "run `make generate`"
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_generated_code_is_that_of_the_contract(fresh: Path, folder: str) -> None:
+    """Each folder holds what `make generate` would write now, and nothing else."""
+    assert len(contents(fresh / folder)) > 5
+    assert differing(GENERATED / folder, fresh / folder) == [], "run `make generate`"
 
 
-def test_nothing_else_is_generated() -> None:
-    """`generated/` has the contract's folder, that of files for browsers, and no third."""
-    assert {path.name for path in GENERATED.iterdir()} == {"zitadel", "authsvc_web"}
-    assert {name.partition("/")[0] for name in contents(GENERATED / "authsvc_web")} == {"__init__.py", "docs"}
+def test_the_descriptors_are_those_of_the_contract(fresh: Path) -> None:
+    """What the document of the API is made of is what `make generate` would write now."""
+    assert (GENERATED / CONTRACT).read_bytes() == (fresh / CONTRACT).read_bytes(), "run `make generate`"
+
+
+def test_nothing_else_is_generated(fresh: Path) -> None:
+    """`generated/` has the folders of the contract, that of files for the server itself, and no other."""
+    assert {path.name for path in GENERATED.iterdir()} == {*FOLDERS, "authsvc_web"}
+    assert {path.name for path in fresh.iterdir()} == {*FOLDERS, "authsvc_web"}
+    top = {name.partition("/")[0] for name in contents(GENERATED / "authsvc_web")}
+    assert top == {"__init__.py", "contract.binpb", "docs"}
+
+
+def test_no_module_is_named_as_a_client_is() -> None:
+    """WorkOS's own client is a package named `workos`: ours neither is one nor asks for it."""
+    sources = {
+        path: path.read_text() for path in (GENERATED / "authsvc_workos").rglob("*.py*") if path.suffix != ".pyc"
+    }
+    assert len(sources) > 5
+    assert [path for path, text in sources.items() if re.search(r"^(from|import) workos\b", text, re.MULTILINE)] == []
 
 
 def test_files_for_browsers_are_those_of_the_npm_package() -> None:
@@ -74,18 +86,24 @@ def test_files_for_browsers_are_those_of_the_npm_package() -> None:
 
 def test_comments_of_the_contract_come_with_it() -> None:
     """The descriptors in `generated/` are those of our files alone, and have kept their comments."""
-    found = FileDescriptorSet.FromString((GENERATED / "zitadel" / "descriptors.binpb").read_bytes()).file
-    names = {str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto" / "zitadel").glob("*.proto")}
+    found = FileDescriptorSet.FromString((GENERATED / CONTRACT).read_bytes()).file
+    proto = ROOT / "proto"
+    names = {
+        str(path.relative_to(proto)) for owner in ("zitadel", "workos") for path in (proto / owner).rglob("*.proto")
+    }
     assert {file.name for file in found} == names
     assert all(file.source_code_info.location for file in found)
 
 
 def test_a_difference_would_be_seen(fresh: Path, tmp_path: Path) -> None:
-    """A file that is changed, missing or left over is named."""
-    folder = tmp_path / "zitadel"
-    shutil.copytree(fresh, folder)
-    with (folder / "user_pb2.pyi").open("a") as file:
+    """A file that is changed, missing or left over is named, also in a folder inside."""
+    for name in FOLDERS:
+        shutil.copytree(fresh / name, tmp_path / name)
+    ours, theirs = tmp_path / "zitadel", tmp_path / "authsvc_workos"
+    with (ours / "user_pb2.pyi").open("a") as file:
         file.write("\n")
-    (folder / "auth_pb2_grpc.py").unlink()
-    (folder / "old_pb2.py").touch()
-    assert differing(folder, fresh) == ["auth_pb2_grpc.py", "old_pb2.py", "user_pb2.pyi"]
+    (ours / "auth_pb2_grpc.py").unlink()
+    (ours / "old_pb2.py").touch()
+    (theirs / "user_management" / "v1" / "events_pb2.py").write_text("")
+    assert differing(ours, fresh / "zitadel") == ["auth_pb2_grpc.py", "old_pb2.py", "user_pb2.pyi"]
+    assert differing(theirs, fresh / "authsvc_workos") == ["user_management/v1/events_pb2.py"]
