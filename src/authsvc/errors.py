@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import ClassVar
 
+_LONGEST_ID = 200  # characters; ids that another system has given may be so long
+
 
 class Kind(Enum):
     """What sort of failure it is; the doors' tables turn it into status codes."""
@@ -17,6 +19,7 @@ class Kind(Enum):
     UNAUTHENTICATED = "unauthenticated"
     PERMISSION_DENIED = "permission_denied"
     NOT_FOUND = "not_found"
+    RESOURCE_EXHAUSTED = "resource_exhausted"
     UNAVAILABLE = "unavailable"
 
 
@@ -69,6 +72,46 @@ class NotFound(AuthsvcError):
     """What was asked for does not exist, or not for this caller."""
 
     kind = Kind.NOT_FOUND
+
+
+class EntityNotFound(NotFound):
+    """What an id names does not exist: a `sort` of thing (`User`, `Session`) and the id as it was given.
+
+    One that is longer than any of ours is cut, so that the error fits into headers.
+    """
+
+    localized = False
+
+    def __init__(self, sort: str, entity_id: str) -> None:
+        if len(entity_id) > _LONGEST_ID:
+            entity_id = f"{entity_id[:_LONGEST_ID]}…"
+        super().__init__(f"{sort} not found: '{entity_id}'.")
+        self.sort = sort
+        self.entity_id = entity_id
+
+
+class InvalidParameter(AuthsvcError):
+    """A parameter holds a value outside its documented range: its name, a stable code, and a sentence."""
+
+    kind = Kind.INVALID_ARGUMENT
+    localized = False
+
+    def __init__(self, field: str, code: str, sentence: str) -> None:
+        super().__init__(f"{field}: {sentence}")
+        self.field = field
+        self.code = code
+        self.sentence = sentence
+
+
+class TooMany(AuthsvcError):
+    """More than is allowed; the same call may succeed after `retry_after` seconds."""
+
+    kind = Kind.RESOURCE_EXHAUSTED
+    localized = False
+
+    def __init__(self, key: str, retry_after: int = 1) -> None:
+        super().__init__(key)
+        self.retry_after = retry_after
 
 
 class Unavailable(AuthsvcError):

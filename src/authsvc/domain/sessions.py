@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from authsvc.domain.clock import SECOND
+
 
 class SessionState(IntEnum):
     """The numbers are those of zitadel.user.v1.SessionState."""
@@ -13,12 +15,33 @@ class SessionState(IntEnum):
     TERMINATED = 2
 
 
+class AuthMethod(IntEnum):
+    """How somebody signed in; the numbers are those of workos.user_management.v1.AuthMethod."""
+
+    CROSS_APP_AUTH = 1
+    EXTERNAL_AUTH = 2
+    IMPERSONATION = 3
+    MAGIC_CODE = 4
+    MIGRATED_SESSION = 5
+    OAUTH = 6
+    PASSKEY = 7
+    PASSWORD = 8
+    SSO = 9
+    UNKNOWN = 10
+
+
+LIFETIME = 365 * 24 * 3600 * SECOND
+"""How long a session lasts at most, in microseconds, unless its sign-in says otherwise."""
+
 # Users of one agent that a list shows at most; a browser with more is not a browser.
 MAX_SESSIONS = 1_000
 
 
 class Session(NamedTuple):
-    """A session as ListMyUserSessions shows it, with the names of its user. Times in microseconds."""
+    """A session as ListMyUserSessions shows it, with the names of its user. Times in microseconds.
+
+    An active one whose time is over has the state of a terminated one.
+    """
 
     id: int
     agent_id: int
@@ -33,3 +56,57 @@ class Session(NamedTuple):
     sequence: int
     created_at: int
     changed_at: int
+
+
+class SignIn(NamedTuple):
+    """How a session came about. `org_id` is the organization for which the user signed in, `lifetime` in microseconds.
+
+    `impersonator_email` is who signed in as the user, and `impersonator_reason` why.
+    """
+
+    auth_method: AuthMethod = AuthMethod.UNKNOWN
+    ip_address: str | None = None
+    user_agent: str | None = None
+    org_id: int | None = None
+    impersonator_email: str | None = None
+    impersonator_reason: str | None = None
+    lifetime: int = LIFETIME
+
+
+class SessionRecord(NamedTuple):
+    """A session as back ends see it. Times in microseconds; a `ulid` is one that was brought over (see domain/ulid.py).
+
+    What begins with `user_` and `org_` belongs to the user and to the organization for which they signed in.
+    """
+
+    id: int
+    ulid: str | None
+    created_at: int
+    changed_at: int
+    expires_at: int
+    ended_at: int | None
+    state: int
+    auth_method: int
+    ip_address: str | None
+    user_agent: str | None
+    impersonator_email: str | None
+    impersonator_reason: str | None
+    user_id: int
+    user_ulid: str | None
+    user_created_at: int
+    org_id: int | None
+    org_ulid: str | None
+    org_created_at: int | None
+
+
+# What back ends are told of, by name, and the action that `changes` knows it as.
+SESSION_EVENTS = {"session.created": "created", "session.revoked": "terminated"}
+
+
+class SessionEvent(NamedTuple):
+    """Something that happened to a session: an entry in `changes`, and the session as it is now."""
+
+    sequence: int
+    at: int
+    action: str
+    session: SessionRecord

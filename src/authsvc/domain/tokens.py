@@ -1,9 +1,10 @@
-"""Access tokens: opaque, 256 random bits, known to the store only by their SHA-256."""
+"""Access tokens and API keys: opaque, 256 random bits, known to the store only by their SHA-256."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+from enum import StrEnum
 from typing import NamedTuple
 
 TOKEN_BYTES = 32
@@ -38,5 +39,41 @@ class TokenRecord(NamedTuple):
     org_state: int | None
     session_id: int | None
     session_state: int | None
+    session_expires_at: int | None
     agent_id: int | None
     known_org: int | None
+
+
+KEY_PREFIX = "sk_"
+MAX_KEY_NAME = 200  # characters
+
+
+def new_key() -> str:
+    """A new API key: `sk_` and a token."""
+    return KEY_PREFIX + new_token()
+
+
+def is_key_name(name: str) -> bool:
+    """Whether an API key may have this name: it can be printed, and is neither an id nor like a key."""
+    is_plain = 0 < len(name) <= MAX_KEY_NAME and name.isprintable() and name == name.strip()
+    return is_plain and not name.startswith(KEY_PREFIX) and not name.isdecimal()
+
+
+class Permission(StrEnum):
+    """What an API key may do."""
+
+    USER_READ = "user.read"
+    SESSION_READ = "session.read"
+    SESSION_WRITE = "session.write"
+    EVENT_READ = "event.read"
+
+
+class KeyRecord(NamedTuple):
+    """An API key. `permissions` are separated by spaces. Times in microseconds."""
+
+    id: int
+    name: str
+    permissions: str
+    created_at: int
+    last_used_at: int | None
+    revoked_at: int | None

@@ -83,6 +83,24 @@ class User(NamedTuple):
         return [login_name(self.login, domain[1:]) for domain in sorted((self.domains or "").split())]
 
 
+class Person(NamedTuple):
+    """A person as back ends see them. Times in microseconds; `ulid` is one that was brought over."""
+
+    id: int
+    ulid: str | None
+    created_at: int
+    changed_at: int
+    email: str
+    email_verified: int
+    display_name: str
+    first_name: str
+    last_name: str
+    preferred_language: str
+    avatar_url: str
+    external_id: str | None
+    last_login: int | None
+
+
 def login_name(login: str, domain: str | None) -> str:
     """What a user types to sign in: `login@domain`; empty while the organization has no domain."""
     return f"{login}@{domain}" if domain else ""
