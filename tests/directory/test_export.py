@@ -15,8 +15,10 @@ from hypothesis.strategies import DrawFn
 from authsvc.directory import apply, export, parse, read
 from authsvc.directory.model import (
     Agent,
+    ApiKey,
     Directory,
     Human,
+    Impersonator,
     Machine,
     Org,
     Project,
@@ -26,9 +28,13 @@ from authsvc.directory.model import (
     User,
     UserGrant,
 )
-from authsvc.domain.clock import SECOND
-from authsvc.domain.tokens import token_hash
+from authsvc.domain.clock import SECOND, now
+from authsvc.domain.keyset import FIRST, LAST, Span
+from authsvc.domain.sessions import AuthMethod
+from authsvc.domain.tokens import Permission, token_hash
+from authsvc.domain.ulid import parse_public_id, public_id
 from authsvc.store import schema
+from authsvc.store.backends import BackendReads
 from authsvc.store.executor import Executor, Prepared
 from authsvc.store.reads import Reads
 from authsvc.store.sqlite import SqliteExecutor
@@ -36,7 +42,8 @@ from authsvc.store.writes import Writes
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples" / "demo.yaml"
-_KEPT = [table for table in schema.metadata.sorted_tables if table.name not in {"changes", "access_tokens"}]
+_LEFT_OUT = {"changes", "access_tokens", "webhooks", "deliveries"}
+_KEPT = [table for table in schema.metadata.sorted_tables if table.name not in _LEFT_OUT]
 _Entry = dict[str, Any]
 
 
@@ -45,7 +52,9 @@ async def _contents(executor: Executor) -> dict[str, list[tuple[Any, ...]]]:
     contents = {}
     for table in _KEPT:
         names = [column.name for column in table.columns if column.name not in {"sequence", "changed_at"}]
-        sql = f"SELECT {', '.join(names)} FROM {table.name} ORDER BY 1, 2"
+        # When a key was revoked is not in the file, but that it was.
+        shown = [name if name != "revoked_at" else "revoked_at IS NULL" for name in names]
+        sql = f"SELECT {', '.join(shown)} FROM {table.name} ORDER BY 1, 2"
         contents[table.name] = list(await executor.fetch_all(Prepared(sql, (), {})))
     return contents
 
@@ -119,6 +128,31 @@ async def test_user_without_login_name_is_referred_to_by_id(executor: SqliteExec
     assert yaml.safe_load(await export(executor))["agents"][0]["sessions"][0]["user"] == "2"
 
 
+async def test_all_that_back_ends_see_is_exported(executor: SqliteExecutor, writes: Writes) -> None:
+    """Public ids, sign-ins and API keys come out as they went in; of a key only its hash was ever there."""
+    text = """
+    orgs:
+      - id: 1
+        workosId: org_01JNM4QZ8F2V6W7X3Y5Z9ABCDE
+        name: x
+        createdAt: 2025-01-01T00:00:00Z
+    """
+    await apply(writes, parse(text.encode(), "zoo.yaml"))
+    key_id, key = await writes.create_key("Back office", frozenset({Permission.USER_READ}))
+    exported = await export(executor)
+    assert key not in exported
+    file = yaml.safe_load(exported)
+    assert file["orgs"][0]["workosId"] == "org_01JNM4QZ8F2V6W7X3Y5Z9ABCDE"
+    (entry,) = file["apiKeys"]
+    del entry["createdAt"]
+    assert entry == {
+        "id": str(key_id),
+        "name": "Back office",
+        "keyHash": f"sha256:{token_hash(key).hex()}",
+        "permissions": ["user.read"],
+    }
+
+
 async def test_demo_is_the_world_of_the_documents(executor: SqliteExecutor, writes: Writes) -> None:
     """The example holds what the API's documentation shows."""
     document = read(DEMO)
@@ -129,6 +163,19 @@ async def test_demo_is_the_world_of_the_documents(executor: SqliteExecutor, writ
         record = await Reads(executor).token(token_hash(token), None)
         assert record is not None
         assert (record.user_id, record.session_id, record.agent_id) == (gigi, gigi, browser)
+    reads = BackendReads(executor)
+    user = parse_public_id("user", "user_01EHZNVPK3SFK441A1RGBFSHRT")
+    user_id = await reads.person_id(user) if user else None
+    assert user_id is not None
+    everything = Span(FIRST, LAST, ascending=True, limit=100)
+    sessions = await reads.sessions(user_id, everything, now())
+    (session,) = [one for one in sessions if one.ulid == "01H93ZY4F80QPBEZ1R5B2SHQG8"]
+    assert len(sessions) == 2
+    assert (session.org_ulid, session.ip_address) == ("01H945H0YD4F97JN9MATX7BYAG", "198.51.100.42")
+    assert session.user_agent == "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36"
+    assert (session.auth_method, session.impersonator_email) == (AuthMethod.SSO, "admin@foocorp.com")
+    assert session.impersonator_reason == "Investigating an issue with the customer's account."
+    assert session.created_at == 1_768_478_400 * SECOND
 
 
 # Texts in which YAML sees something else than a text, or something of its own.
@@ -178,6 +225,41 @@ _machines = st.fixed_dictionaries(
     },
 )
 _since = st.fixed_dictionaries({}, optional={"createdAt": _time})
+_address = st.ip_addresses().map(str).filter(lambda text: "%" not in text)
+_sign_ins = st.fixed_dictionaries(
+    {},
+    optional={
+        "authMethod": st.sampled_from([method.name.lower() for method in AuthMethod]),
+        "ipAddress": _address,
+        "userAgent": _name,
+        "org": st.sampled_from(["1", "2"]),
+        "impersonator": st.fixed_dictionaries({"email": st.just("a@b.example"), "reason": _name}),
+        "expiresAt": st.just("2226-01-01T00:00:00.000001Z"),
+    },
+)
+_endings = st.sampled_from(
+    [{"state": "active"}, {"state": "terminated"}, {"state": "terminated", "endedAt": "2026-01-01T00:00:00Z"}]
+)
+_keys = st.fixed_dictionaries(
+    {},
+    optional={
+        "permissions": st.lists(st.sampled_from([str(one) for one in Permission]), min_size=1, unique=True),
+        "state": st.sampled_from(["active", "revoked"]),
+    },
+)
+
+
+def _api_keys(draw: DrawFn) -> list[_Entry]:
+    keys = draw(st.lists(_keys, max_size=3))
+    named = [{"name": f"key {k}", "keyHash": f"sha256:{k:064x}", **key} for k, key in enumerate(keys)]
+    return _with_ids(draw, 1, named)
+
+
+def _with_public_ids(draw: DrawFn, prefix: str, entries: list[_Entry]) -> None:
+    """Give some entries the ULID that they had elsewhere."""
+    for number, entry in enumerate(entries):
+        if draw(st.booleans()):
+            entry["workosId"] = public_id(prefix, 1_700_000_000_000_000, number + 1)
 
 
 def _with_ids(draw: DrawFn, first: int, entries: list[_Entry]) -> list[_Entry]:
@@ -220,13 +302,17 @@ def _directories(draw: DrawFn) -> _Entry:
         {"id": "1", "name": draw(_name), "domains": domains[0], "projects": [project], "users": draw(_users(10))},
         {"id": "2", "name": draw(_name), "domains": domains[1], "state": "inactive", "users": draw(_users(20))},
     ]
-    users = [user["id"] for org in orgs for user in org["users"]]
+    _with_public_ids(draw, "org", orgs)
+    everybody = [user for org in orgs for user in org["users"]]
+    _with_public_ids(draw, "user", everybody)
+    for user in everybody:
+        if draw(st.booleans()):
+            user["externalId"] = f"x {user['id']}"
+    users = [user["id"] for user in everybody]
     if not users:
         return {"orgs": orgs}
     someone = st.sampled_from(users)
-    session = st.builds(
-        lambda user, state: {"user": user, "state": state}, someone, st.sampled_from(["active", "terminated"])
-    )
+    session = st.builds(lambda user, ending, sign_in: {"user": user, **ending, **sign_in}, someone, _endings, _sign_ins)
     through = st.lists(st.sampled_from(granted), min_size=1, unique=True)
     grant = st.builds(lambda user, keys: {"user": user, "org": "1", "project": "1", "roles": keys}, someone, some) | (
         st.builds(
@@ -236,10 +322,12 @@ def _directories(draw: DrawFn) -> _Entry:
         )
     )
     sessions = _with_ids(draw, 1, draw(st.lists(session, max_size=4)))
+    _with_public_ids(draw, "session", sessions)
     return {
         "orgs": orgs,
         "agents": [{"id": "1", "description": draw(_prose), "sessions": sessions}],
         "userGrants": _with_ids(draw, 1, draw(st.lists(grant, max_size=4))),
+        "apiKeys": _api_keys(draw),
     }
 
 
@@ -267,7 +355,8 @@ async def test_example_of_the_documentation_is_good(executor: SqliteExecutor, wr
     text = (ROOT / "docs" / "directory.md").read_text()
     example = text.split("```yaml\n")[1].split("```")[0]
     await apply(writes, parse(example.encode(), "directory.md"))
-    for shape in (Directory, Org, Project, ProjectGrant, Role, User, Human, Machine, Agent, Session, UserGrant):
+    shapes = (Directory, Org, Project, ProjectGrant, Role, User, Human, Machine, Agent, Session, Impersonator)
+    for shape in (*shapes, UserGrant, ApiKey):
         for field in shape.model_fields.values():
             assert f"{field.alias}:" in example
             assert f"`{field.alias}`" in text

@@ -50,6 +50,26 @@ BLANK = "must not be empty, nor begin or end with a space"
 TIME = "must be a time with its zone since 1970, such as 2025-03-05T21:29:21.303Z"
 NULL = "is a YAML null; write nothing to leave it out, or quote it if it is a text"
 HASH = "must be the hash of a secret ($algorithm$...$hash), never the secret itself"
+KEY_HASH = (
+    "must be sha256: and the key's SHA-256 as 64 hexadecimal digits, never the key itself; "
+    "`printf %s KEY | sha256sum` tells it"
+)
+ULID = "01JNM4QZ8F2V6W7X3Y5Z9ABCDE"
+SESSION = "user: gigi@savanna.example}"
+LAST = "projectGrant: 20, roles: [read]}\n"
+HEX = "ab" * 32
+
+
+def _twin(line: str) -> str:
+    """The end of the program that is the second user, and another one, both with one more line."""
+    end = f"        {line}\n        machine: {{name: Bot}}\n"
+    return f"{end}      - id: 102\n        userName: twin\n{end}"
+
+
+def _keys(*keys: str) -> str:
+    """The last line of the file, and behind it API keys, from line 32 on."""
+    return f"{LAST}apiKeys:\n" + "".join(f"  - {{{key}}}\n" for key in keys)
+
 
 SHAPES = [
     ("id: 100\n", "id: 0100\n", 12, f"orgs[0].users[0].id: {ID}"),
@@ -80,6 +100,7 @@ SHAPES = [
     ("[savanna.example]", "[savanna.example, ]\n    state: ~", 5, f"orgs[0].state: {NULL}"),
     ("roles: [read]}\n    users", "roles: []}\n    users", 10,
      "orgs[0].projects[0].grants[0].roles: must not be empty"),
+    ("10, roles: [read]}", '10, roles: [""]}', 29, f"userGrants[0].roles[0]: {BLANK}"),
     ("{key: draw}", r'{key: "dr\naw"}', 8,
      "orgs[0].projects[0].roles[1].key: holds a line break or another control character"),
     ("{key: draw}", r'{key: "dr\Law"}', 8,
@@ -124,6 +145,46 @@ SHAPES = [
      "orgs[0].users[0].human.avatarUrl: must be an http or https address"),
     ("user: gigi@savanna.example}", "user: gigi}", 27,
      "agents[0].sessions[0].user: must be a user's id or login name (login@domain)"),
+    ("name: Savanna", f"name: x\n    workosId: user_{ULID}", 4,
+     "orgs[0].workosId: must be org_ and a ULID, such as org_01H945H0YD4F97JN9MATX7BYAG"),
+    ("name: Savanna", f"name: x\n    workosId: {ULID}", 4,
+     "orgs[0].workosId: must be org_ and a ULID, such as org_01H945H0YD4F97JN9MATX7BYAG"),
+    ("userName: gigi", f"userName: gigi\n        workosId: user_{ULID.lower()}", 14,
+     "orgs[0].users[0].workosId: must be user_ and a ULID, such as user_01H945H0YD4F97JN9MATX7BYAG"),
+    ("userName: gigi", 'userName: gigi\n        externalId: ""', 14, f"orgs[0].users[0].externalId: {BLANK}"),
+    (SESSION, f"workosId: session_8{ULID[1:]}, {SESSION}", 27,
+     "agents[0].sessions[0].workosId: must be session_ and a ULID, such as session_01H945H0YD4F97JN9MATX7BYAG"),
+    (SESSION, f"authMethod: SSO, {SESSION}", 27,
+     ("agents[0].sessions[0].authMethod: must be one of cross_app_auth, external_auth, impersonation, magic_code, "
+      "migrated_session, oauth, passkey, password, sso, unknown")),
+    (SESSION, f"ipAddress: 198.51.100.256, {SESSION}", 27,
+     "agents[0].sessions[0].ipAddress: must be an IP address, such as 198.51.100.42 or 2001:db8::1"),
+    (SESSION, f"ipAddress: 198.51.100.0/24, {SESSION}", 27,
+     "agents[0].sessions[0].ipAddress: must be an IP address, such as 198.51.100.42 or 2001:db8::1"),
+    (SESSION, f"ipAddress: fe80::1%eth0, {SESSION}", 27,
+     "agents[0].sessions[0].ipAddress: must be an IP address without a zone"),
+    (SESSION, f"userAgent: {'x' * 2001}, {SESSION}", 27,
+     "agents[0].sessions[0].userAgent: is longer than 2000 characters"),
+    (SESSION, f"impersonator: {{reason: x}}, {SESSION}", 27, "agents[0].sessions[0].impersonator.email: is missing"),
+    (SESSION, f"impersonator: {{email: a@b.c}}, {SESSION}", 27,
+     "agents[0].sessions[0].impersonator.reason: is missing"),
+    (SESSION, f"impersonator: {{email: x, reason: y}}, {SESSION}", 27,
+     "agents[0].sessions[0].impersonator.email: must be an e-mail address, such as gigi@example.com"),
+    (SESSION, f"expiresAt: never, {SESSION}", 27, f"agents[0].sessions[0].expiresAt: {TIME}"),
+    (LAST, _keys(f"id: 1, name: sk_x, keyHash: sha256:{HEX}"), 32,
+     "apiKeys[0].name: must not be a number, nor begin with sk_"),
+    (LAST, _keys(f"id: 1, name: 12, keyHash: sha256:{HEX}"), 32,
+     "apiKeys[0].name: must not be a number, nor begin with sk_"),
+    (LAST, _keys("id: 1, name: x"), 32, "apiKeys[0].keyHash: is missing"),
+    (LAST, _keys("id: 1, name: x, keyHash: sk_example_123456789"), 32, f"apiKeys[0].keyHash: {KEY_HASH}"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: {HEX}"), 32, f"apiKeys[0].keyHash: {KEY_HASH}"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX[1:]}"), 32, f"apiKeys[0].keyHash: {KEY_HASH}"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX}, permissions: []"), 32,
+     "apiKeys[0].permissions: must not be empty"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX}, permissions: [user.write]"), 32,
+     "apiKeys[0].permissions[0]: must be one of user.read, session.read, session.write, event.read"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX}, state: terminated"), 32,
+     "apiKeys[0].state: must be one of active, revoked"),
 ]  # fmt: skip
 
 MEANINGS = [
@@ -169,6 +230,27 @@ MEANINGS = [
     ("10, roles: [read]}", "10, roles: [read, read]}", 29, "userGrants[0].roles[1]: read is given twice"),
     ("10, roles: [read]}", "10, roles: [read, erase]}", 29, "userGrants[0].roles[1]: project 10 has no role erase"),
     ("20, roles: [read]}", "20, roles: [draw]}", 30, "userGrants[1].roles[0]: project grant 20 has no role draw"),
+    ("        machine: {name: Bot}\n", _twin(f"workosId: user_{ULID}"), 24,
+     "orgs[0].users[2].workosId: is that of another entry already, orgs[0].users[1]"),
+    ("        machine: {name: Bot}\n", _twin("externalId: x"), 24,
+     "orgs[0].users[2].externalId: is that of another entry already, orgs[0].users[1]"),
+    (SESSION, f"workosId: session_{ULID}, {SESSION}\n      - {{id: 2, workosId: session_{ULID}, {SESSION}", 28,
+     "agents[0].sessions[1].workosId: is that of another entry already, agents[0].sessions[0]"),
+    (SESSION, f"org: 3, {SESSION}", 27, "agents[0].sessions[0].org: there is no organization 3 in this file"),
+    (SESSION, f"endedAt: 2025-01-01T00:00:00Z, {SESSION}", 27,
+     "agents[0].sessions[0].endedAt: is only for a session whose state is terminated"),
+    (SESSION, f"state: terminated, endedAt: 9999-01-01T00:00:00Z, {SESSION}", 27,
+     "agents[0].sessions[0].endedAt: lies in the future"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX}", f"id: 2, name: y, keyHash: sha256:{HEX.upper()}"), 33,
+     "apiKeys[1].keyHash: is that of another key already, apiKeys[0]"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX}", f"id: 2, name: x, keyHash: sha256:{'cd' * 32}"), 33,
+     "apiKeys[1].name: is that of another key already, apiKeys[0]"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX}", f"id: 1, name: y, keyHash: sha256:{'cd' * 32}"), 33,
+     "apiKeys[1].id: 1 is the id of another entry already, apiKeys[0]"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX}, createdAt: 9999-01-01T00:00:00Z"), 32,
+     "apiKeys[0].createdAt: lies in the future"),
+    (LAST, _keys(f"id: 1, name: x, keyHash: sha256:{HEX}, permissions: [user.read, user.read]"), 32,
+     "apiKeys[0].permissions[1]: user.read is given twice"),
 ]  # fmt: skip
 
 WHOLE = [
@@ -272,6 +354,8 @@ def test_mistakes_never_quote_a_secret(secret: str) -> None:
     """A secret written where its hash belongs does not get into logs."""
     data = GOOD.replace("{name: Bot}", f"\n          name: Bot\n          secretHash: {secret}")
     assert "hunter2" not in "".join(_mistakes(data.encode()))
+    data = GOOD + f"apiKeys:\n  - id: 1\n    name: x\n    keyHash: {secret}\n"
+    assert "hunter2" not in "".join(_mistakes(data.encode()))
 
 
 @pytest.mark.parametrize("secret", ["x, hunter2", "$x$m=1,hunter2", "{x, hunter2}, hunter2"])
@@ -279,6 +363,9 @@ def test_comma_in_a_secret_does_not_make_keys_that_show_it(secret: str) -> None:
     """What follows a comma in braces is a key for YAML, but may be the rest of a secret."""
     data = GOOD.replace("{name: Bot}", f"{{name: Bot, secretHash: {secret}}}")
     assert "hunter2" not in "".join(_mistakes(data.encode()))
+    data = GOOD + f"apiKeys:\n  - {{id: 1, name: x, keyHash: {secret}}}\n"
+    assert "hunter2" not in "".join(_mistakes(data.encode()))
+    assert "secretletters" not in "".join(_mistakes(data.replace("hunter2", "secretletters").encode()))
     data = GOOD.replace("{name: Bot}", "{name: Bot}\n        more: x")
     assert _mistakes(data.encode()) == ["zoo.yaml:21: orgs[0].users[1].more: is not a known key here"]
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,24 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, inspect
 
+from authsvc.domain.clock import now
+from authsvc.domain.keyset import FIRST, LAST, Span
+from authsvc.domain.sessions import LIFETIME
 from authsvc.errors import StartupError
 from authsvc.store import schema
+from authsvc.store.backends import BackendReads
 from authsvc.store.migrate import migrate
 from authsvc.store.open import open_store
+from authsvc.store.writes import Writes
 
 VERSION_TABLE = {"alembic_version"}
+# SQLAlchemy cannot read such an index from SQLite; the statements that made the indexes are compared too.
+expression_index = pytest.mark.filterwarnings("ignore:.*expression-based index")
+INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name"
 
 
 def _sql(path: Path, statement: str) -> list[tuple[object, ...]]:
@@ -64,6 +75,7 @@ def test_the_revision_is_the_newest() -> None:
     assert ScriptDirectory.from_config(_config()).get_heads() == [schema.REVISION]
 
 
+@expression_index
 def test_migrations_and_tables_agree(migrated: Path) -> None:
     """A migrated database and the tables of the code differ in nothing that Alembic can tell."""
     engine = create_engine(f"sqlite:///{migrated}")
@@ -73,6 +85,7 @@ def test_migrations_and_tables_agree(migrated: Path) -> None:
     engine.dispose()
 
 
+@expression_index
 def test_migrations_and_tables_make_the_same_database(migrated: Path, tmp_path: Path) -> None:
     """Tables made by the code and by the migrations have the same columns, keys, constraints and indexes."""
     made = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
@@ -85,13 +98,25 @@ def test_migrations_and_tables_make_the_same_database(migrated: Path, tmp_path: 
             ask = f"get_{aspect}"
             assert _comparable(getattr(one, ask)(table)) == _comparable(getattr(other, ask)(table)), (table, aspect)
     autoincrement = "SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"
-    assert _sql(tmp_path / "made.db", autoincrement) == _sql(migrated, autoincrement) == [("changes",)]
+    given_once = [("changes",), ("deliveries",)]
+    assert sorted(_sql(tmp_path / "made.db", autoincrement)) == sorted(_sql(migrated, autoincrement)) == given_once
+    assert _indexes(tmp_path / "made.db") == _indexes(migrated)
     made.dispose()
     found.dispose()
 
 
 def _comparable(found: object) -> object:
-    return sorted(map(str, found)) if isinstance(found, list) else str(found)
+    return sorted(map(_text, found)) if isinstance(found, list) else str(found)
+
+
+def _text(found: object) -> str:
+    """A description without the addresses of objects, which are the conditions of indexes."""
+    return re.sub(r"at 0x[0-9a-f]+", "", str(found))
+
+
+def _indexes(path: Path) -> list[tuple[object, str]]:
+    """The statements that made the indexes, without their spaces and quotes."""
+    return [(name, re.sub(r'[\s"]', "", str(sql))) for name, sql in _sql(path, INDEXES)]
 
 
 def test_down_and_up_again(migrated: Path) -> None:
@@ -110,6 +135,98 @@ def test_data_survives_a_second_time(migrated: Path) -> None:
     _sql(migrated, "INSERT INTO user_agents VALUES (1, 'x', 1, 2, 3)")
     migrate(migrated)
     assert _sql(migrated, "SELECT * FROM user_agents") == [(1, "x", 1, 2, 3)]
+
+
+def _migrate_to(path: Path, revision: str) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), revision)
+    engine.dispose()
+
+
+ROWS_OF_0001 = f"""
+INSERT INTO orgs VALUES (1, 'Savanna', 1, 1, 10, 10);
+INSERT INTO users VALUES (2, 1, 1, 1, 'gigi', 'gigi', 'Gigi', '', '', '', 'en', 0, '', 'gigi@a.example', 1, '', 0, NULL,
+                          '', NULL, 0, 2, 20, 20);
+INSERT INTO user_agents VALUES (3, 'Browser', 3, 30, 30);
+INSERT INTO sessions VALUES (4, 3, 2, 1, 4, 40, 41);
+INSERT INTO sessions VALUES (5, 3, 2, 2, 5, 50, 51);
+INSERT INTO access_tokens VALUES (6, x'{"ab" * 32}', 2, 4, 60, 61, NULL);
+INSERT INTO changes VALUES (5, 51, 'session', 5, 'terminated', 1);
+"""
+
+
+def _database_of_0001(folder: Path) -> Path:
+    path = folder / "old.db"
+    _migrate_to(path, "0001")
+    connection = sqlite3.connect(path)
+    connection.executescript(ROWS_OF_0001)
+    connection.close()
+    return path
+
+
+def test_rows_of_0001(tmp_path: Path) -> None:
+    """What was there stays; sessions are of an unknown sign-in, over in a year, and ended when they last changed."""
+    path = _database_of_0001(tmp_path)
+    earliest = now() + LIFETIME
+    assert migrate(path) == ("0001", "0002")
+    columns = "id, agent_id, user_id, state, sequence, created_at, changed_at, auth_method, ended_at, ulid, org_id"
+    assert _sql(path, f"SELECT {columns}, ip_address, user_agent FROM sessions ORDER BY id") == [
+        (4, 3, 2, 1, 4, 40, 41, 10, None, None, None, None, None),
+        (5, 3, 2, 2, 5, 50, 51, 10, 51, None, None, None, None),
+    ]
+    ((expires_at,),) = _sql(path, "SELECT DISTINCT expires_at FROM sessions")
+    assert earliest <= int(str(expires_at)) <= now() + LIFETIME
+    assert _sql(path, "SELECT id, name, ulid FROM orgs") == [(1, "Savanna", None)]
+    assert _sql(path, "SELECT id, email, changed_at, ulid, external_id FROM users") == [
+        (2, "gigi@a.example", 20, None, None)
+    ]
+    assert _sql(path, "SELECT id, session_id FROM access_tokens") == [(6, 4)]
+    assert _sql(path, "SELECT sequence, action FROM changes") == [(5, "terminated")]
+    assert _sql(path, "PRAGMA foreign_key_check") == []
+    assert _sql(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_sessions_of_0001_go_on(tmp_path: Path) -> None:
+    """Whoever was signed in before the migration still is, and can be signed out."""
+    path = _database_of_0001(tmp_path)
+    migrate(path)
+    executor = await open_store(path)
+    reads, writes = BackendReads(executor), Writes(executor)
+    everything = Span(FIRST, LAST, ascending=True, limit=10)
+    assert [session.id for session in await reads.sessions(2, everything, now())] == [4]
+    assert await writes.end_session(4)
+    assert await reads.sessions(2, everything, now()) == []
+    await executor.close()
+
+
+def test_back_to_0001(tmp_path: Path) -> None:
+    """A downgrade leaves the rows as the first schema has them."""
+    path = _database_of_0001(tmp_path)
+    before = {table: _sql(path, f"SELECT * FROM {table}") for table in ("orgs", "users", "sessions", "access_tokens")}
+    indexes = _indexes(path)
+    migrate(path)
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.downgrade(_config(connection), "0001")
+    engine.dispose()
+    assert {table: _sql(path, f"SELECT * FROM {table}") for table in before} == before
+    assert _indexes(path) == indexes
+    assert _sql(path, "PRAGMA foreign_key_check") == []
+
+
+def test_both_databases_can_be_made() -> None:
+    """The migrations are valid for PostgreSQL too: its dialect writes all of their statements."""
+    output = StringIO()
+    options = {"as_sql": True, "output_buffer": output, "target_metadata": schema.metadata}
+    context = MigrationContext.configure(dialect_name="postgresql", opts=options)
+    with Operations.context(context):
+        for script in reversed(list(ScriptDirectory.from_config(_config()).walk_revisions())):
+            script.module.upgrade()
+    text = output.getvalue()
+    assert "CREATE INDEX ix_users_people_by_email ON users (lower(email), created_at, id) WHERE type = 1" in text
+    assert "ALTER TABLE sessions ALTER COLUMN expires_at SET NOT NULL" in text
+    assert "CREATE UNIQUE INDEX ix_api_keys_name ON api_keys (name) WHERE revoked_at IS NULL" in text
 
 
 _MIGRATE = """
@@ -137,7 +254,7 @@ def test_two_processes_at_once(tmp_path: Path) -> None:
         process.stdin.flush()
     answers = [process.communicate() for process in processes]
     assert [errors for _, errors in answers] == ["", "", ""]
-    done, found = "(None, '0001')\n", "('0001', '0001')\n"
+    done, found = f"{(None, schema.REVISION)}\n", f"{(schema.REVISION, schema.REVISION)}\n"
     assert sorted(text for text, _ in answers) == [found, found, done]
 
 
@@ -228,7 +345,7 @@ def test_a_newer_database(tmp_path: Path) -> None:
     path = _at(tmp_path, "9999")
     with pytest.raises(StartupError) as caught:
         migrate(path)
-    assert str(caught.value) == "the database is at revision 9999, newer than this version knows (0001)"
+    assert str(caught.value) == "the database is at revision 9999, newer than this version knows (0002)"
     assert _sql(path, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
@@ -244,9 +361,9 @@ async def test_opening_checks_the_revision(tmp_path: Path) -> None:
     path = tmp_path / "authsvc.db"
     migrate_it = "; run `authsvc migrate`"
     for revision, sentence in {
-        "0000": f"the database is at revision 0000, this version needs 0001{migrate_it}",
-        "0002": "the database is at revision 0002, newer than this version knows (0001)",
-        "9999": "the database is at revision 9999, newer than this version knows (0001)",
+        "0001": f"the database is at revision 0001, this version needs 0002{migrate_it}",
+        "0003": "the database is at revision 0003, newer than this version knows (0002)",
+        "9999": "the database is at revision 9999, newer than this version knows (0002)",
     }.items():
         _at(tmp_path, revision)
         with pytest.raises(StartupError) as caught:

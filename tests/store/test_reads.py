@@ -18,6 +18,7 @@ from authsvc.domain.tokens import token_hash
 from authsvc.errors import PermissionDenied
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import Caller
+from authsvc.store import schema
 from authsvc.store.executor import Prepared
 from authsvc.store.reads import Reads
 from authsvc.store.sqlite import SqliteExecutor
@@ -35,7 +36,7 @@ class Store:
         self.executor = SqliteExecutor(path)
         ticks = count(BEGINNING, SECOND)
         self.writes = Writes(self.executor, lambda: next(ticks))
-        self.reads = Reads(self.executor)
+        self.reads = Reads(self.executor, lambda: next(ticks))
 
     async def apply(self, text: str) -> None:
         """Apply a directory file."""
@@ -107,6 +108,16 @@ async def test_newest_session_of_each_user(store: Store) -> None:
     assert [(session.id, session.state) for session in await store.reads.sessions(31)] == [(42, 2), (45, 1)]
 
 
+@pytest.mark.parametrize(("over", "state"), [(True, 2), (False, 1)])
+async def test_session_whose_time_is_over(store: Store, over: bool, state: int) -> None:  # noqa: FBT001 - a case
+    """From the moment at which it is over an active session is shown as a terminated one."""
+    await store.apply(_people(more=_sessions('id: 41, user: "11", createdAt: 2001-01-01T00:00:00Z')))
+    async with store.writes.transaction() as tx:
+        await store.writes.put(tx, schema.sessions, {"id": 41, "expires_at": BEGINNING})
+    reads = Reads(store.executor, lambda: BEGINNING - (not over))
+    assert [session.state for session in await reads.sessions(31)] == [state]
+
+
 async def test_sessions_newest_first_ties_by_id(store: Store) -> None:
     """Sessions come newest first; of those made at the same moment, between users and of one, the greater id first."""
     same = "createdAt: 2025-01-01T00:00:00Z"
@@ -172,10 +183,13 @@ async def test_session_of_a_user_without_a_domain(store: Store) -> None:
 async def test_sessions_are_bounded(store: Store) -> None:
     """An agent with more users than a list may hold shows the newest."""
     await store.apply(_people(more=_sessions('id: 41, user: "11", createdAt: 2020-01-01T00:00:00Z')))
-    columns = "1, 1, 1, 'u' || n, 'u' || n, '', '', '', '', '', 0, '', '', 0, '', 0, NULL, '', NULL, 0, 1, 1, 1"
+    columns = (
+        "1, 1, 1, 'u' || n, 'u' || n, '', '', '', '', '', 0, '', '', 0, '', 0, NULL, '', NULL, 0, 1, 1, 1, NULL, NULL"
+    )
     last = 999 + MAX_SESSIONS + 5
     numbers = f"WITH RECURSIVE s (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM s WHERE n < {last})"
-    sessions = "SELECT n, 31, n, 1, 1, n * 10000000000000, 1 FROM s"
+    others = f"NULL, 10, NULL, NULL, NULL, NULL, NULL, {2**62}, NULL"
+    sessions = f"SELECT n, 31, n, 1, 1, n * 10000000000000, 1, {others} FROM s"
     async with store.executor.transaction() as tx:
         await tx.execute(Prepared(f"{numbers} INSERT INTO users SELECT n, {columns} FROM s", (), {}))
         await tx.execute(Prepared(f"{numbers} INSERT INTO sessions {sessions}", (), {}))
@@ -414,7 +428,7 @@ async def test_every_read_uses_an_index(store: Store) -> None:
     """No read scans a table that grows: users, sessions, grants, tokens, changes, organizations and their parts."""
     reads = store.reads
     statements = [reads._token, reads._user, reads._sessions, *reads._grants.values()]
-    given = dict.fromkeys(("token_hash", "org_id", "user_id", "agent_id", "offset", "limit"), 1)
+    given = dict.fromkeys(("token_hash", "org_id", "user_id", "agent_id", "offset", "limit", "now"), 1)
     for prepared in statements:
         plan = store.executor._reader.execute(
             f"EXPLAIN QUERY PLAN {prepared.sql}", prepared.arguments(given)

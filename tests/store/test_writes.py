@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 import pytest
 
 from authsvc.domain.clock import SECOND
-from authsvc.domain.sessions import SessionState
-from authsvc.domain.tokens import token_hash
+from authsvc.domain.sessions import LIFETIME, SessionState, SignIn
+from authsvc.domain.tokens import Permission, is_key_name, token_hash
 from authsvc.domain.users import UserState
 from authsvc.errors import Refused
 from authsvc.store import schema
@@ -180,7 +181,8 @@ async def test_first_session_is_made(writes: Writes, executor: SqliteExecutor) -
     session_id = await writes.open_session(USER, AGENT)
     sequence, at, *change = await _newest_change(executor)
     assert change == ["session", session_id, "created", ORG]
-    assert await _ask(executor, "SELECT * FROM sessions") == [(session_id, AGENT, USER, 1, sequence, at, at)]
+    columns = "id, agent_id, user_id, state, sequence, created_at, changed_at"
+    assert await _ask(executor, f"SELECT {columns} FROM sessions") == [(session_id, AGENT, USER, 1, sequence, at, at)]
 
 
 async def test_open_session_is_used_again(writes: Writes) -> None:
@@ -203,6 +205,91 @@ async def test_session_behind_a_terminated_one_is_not_revived(writes: Writes) ->
     assert await writes.open_session(USER, AGENT) not in {1, 2}
 
 
+async def test_session_whose_time_is_over_is_not_used_again(writes: Writes, ticks: Iterator[int]) -> None:
+    """Nor can it carry a token: after it comes a new one."""
+    session_id = await writes.open_session(USER, AGENT, SignIn(lifetime=8))
+    assert await writes.open_session(USER, AGENT) == session_id
+    for _ in range(8):
+        next(ticks)
+    assert await writes.open_session(USER, AGENT) != session_id
+    with pytest.raises(Refused, match=f"^user {USER} has no active session {session_id}$"):
+        await writes.create_token(USER, session_id, HOUR)
+
+
+@pytest.mark.parametrize("lifetime", [0, -HOUR, 2**63])
+async def test_session_is_over_after_it_begins(writes: Writes, lifetime: int) -> None:
+    """A lifetime is positive, and its end a time that can be kept."""
+    with pytest.raises(Refused, match="a session must be over after it begins"):
+        await writes.open_session(USER, AGENT, SignIn(lifetime=lifetime))
+
+
+@pytest.mark.parametrize("half", [{"impersonator_email": "a@b.example"}, {"impersonator_reason": "x"}])
+async def test_who_signs_in_as_somebody_else_says_why(writes: Writes, half: dict[str, Any]) -> None:
+    """Clients of the WorkOS face rely on an address and a reason."""
+    with pytest.raises(Refused, match=r"^an impersonator has an e-mail address and a reason$"):
+        await writes.open_session(USER, AGENT, SignIn(**half))
+
+
+@pytest.mark.parametrize("org_id", [2, 99])
+async def test_session_is_for_an_active_organization(writes: Writes, org_id: int) -> None:
+    """Nobody signs in for an organization that is not active or not there."""
+    await _put(writes, schema.orgs, id=2, name="Waterhole", state=2)
+    with pytest.raises(Refused, match=f"^there is no active organization {org_id}$"):
+        await writes.open_session(USER, AGENT, SignIn(org_id=org_id))
+
+
+async def test_session_that_is_put_in_without_an_end_lasts_a_year(writes: Writes, executor: SqliteExecutor) -> None:
+    """However a session is made, there is a time at which it is over, and a sign-in, be it an unknown one."""
+    await _put(writes, schema.sessions, id=5, agent_id=AGENT, user_id=USER, state=1, created_at=50)
+    _, at, *_ = await _newest_change(executor)
+    assert await _ask(executor, "SELECT expires_at, auth_method FROM sessions") == [(at + LIFETIME, 10)]
+
+
+async def test_ended_session_is_terminated(writes: Writes, executor: SqliteExecutor) -> None:
+    """Ending a session is one change of it; what its user opens next is a new session."""
+    session_id = await writes.open_session(USER, AGENT)
+    assert await writes.end_session(session_id)
+    sequence, at, *change = await _newest_change(executor)
+    assert change == ["session", session_id, "terminated", ORG]
+    assert await _ask(executor, "SELECT state, sequence, changed_at, ended_at FROM sessions") == [(2, sequence, at, at)]
+    assert await writes.open_session(USER, AGENT) != session_id
+
+
+async def test_session_ends_once(writes: Writes, executor: SqliteExecutor) -> None:
+    """Ending what has ended, or what there is not, changes nothing; of many at once one ends it."""
+    session_id = await writes.open_session(USER, AGENT)
+    ended = await asyncio.gather(*(writes.end_session(session_id) for _ in range(8)))
+    assert sorted(ended) == [*[False] * 7, True]
+    assert await _ask(executor, "SELECT count(*) FROM changes WHERE action = 'terminated'") == [(1,)]
+    before = await _newest_change(executor)
+    assert not await writes.end_session(session_id)
+    assert not await writes.end_session(99)
+    assert await _newest_change(executor) == before
+
+
+async def test_session_ends_once_for_several_processes(
+    writes: Writes, executor: SqliteExecutor, new_database: Path
+) -> None:
+    """Others that write to the same database are waited for, and do not end it again."""
+    session_id = await writes.open_session(USER, AGENT)
+    others = [SqliteExecutor(new_database) for _ in range(3)]
+    try:
+        ended = await asyncio.gather(*(Writes(other).end_session(session_id) for other in others))
+    finally:
+        for other in others:
+            await other.close()
+    assert sorted(ended) == [False, False, True]
+    assert await _ask(executor, "SELECT count(*) FROM changes WHERE action = 'terminated'") == [(1,)]
+
+
+async def test_session_whose_time_is_over_can_be_ended(writes: Writes, ticks: Iterator[int]) -> None:
+    """A revocation counts even if nobody could use the session any more: it might be prolonged."""
+    session_id = await writes.open_session(USER, AGENT, SignIn(lifetime=1))
+    for _ in range(3):
+        next(ticks)
+    assert await writes.end_session(session_id)
+
+
 async def test_session_on_unknown_agent_is_refused(writes: Writes) -> None:
     """There are no sessions without an agent."""
     with pytest.raises(Refused, match=r"^there is no user agent 99$"):
@@ -216,6 +303,7 @@ async def test_token_is_what_the_api_accepts(writes: Writes, executor: SqliteExe
     record = await Reads(executor).token(token_hash(token), None)
     assert record is not None
     assert (record.id, record.user_id, record.session_id, record.agent_id) == (token_id, USER, session_id, AGENT)
+    assert [(record.session_expires_at,)] == await _ask(executor, "SELECT expires_at FROM sessions")
     ((created_at,),) = await _ask(executor, "SELECT created_at FROM access_tokens")
     assert record.expires_at == created_at + HOUR
     assert (await _newest_change(executor))[2:] == ("access_token", token_id, "created", ORG)
@@ -226,7 +314,7 @@ async def test_token_needs_no_session(writes: Writes, executor: SqliteExecutor) 
     _, token = await writes.create_token(USER, None, HOUR)
     record = await Reads(executor).token(token_hash(token), None)
     assert record is not None
-    assert record.session_id is None
+    assert (record.session_id, record.session_expires_at) == (None, None)
 
 
 async def test_plain_token_is_nowhere_in_the_database(writes: Writes, new_database: Path) -> None:
@@ -311,3 +399,95 @@ async def test_revoked_token_stays_revoked(writes: Writes, executor: SqliteExecu
 async def test_unknown_token_cannot_be_revoked(writes: Writes, name: str) -> None:
     """Revoking says whether there was such a token."""
     assert not await writes.revoke_token(name)
+
+
+async def test_key_is_kept_as_its_hash(writes: Writes, executor: SqliteExecutor, new_database: Path) -> None:
+    """A new key is a row with its hash and its permissions in order; the key itself is nowhere in the files."""
+    key_id, key = await writes.create_key("Back office", frozenset({Permission.USER_READ, Permission.SESSION_READ}))
+    sequence, at, *change = await _newest_change(executor)
+    assert change == ["api_key", key_id, "created", None]
+    assert await _ask(executor, "SELECT * FROM api_keys") == [
+        (key_id, "Back office", token_hash(key), "session.read user.read", sequence, at, at, None, None)
+    ]
+    assert await writes.revoke_key(key)
+    assert not any(key.encode() in path.read_bytes() for path in new_database.parent.iterdir())
+    assert key.startswith("sk_")
+    assert len(key) > 40
+
+
+@pytest.mark.parametrize(
+    "name", ["", " x", "x ", "1", "\N{ARABIC-INDIC DIGIT ONE}", "sk_x", "a\nb", "a\x1bb", "x" * 201]
+)
+async def test_name_of_a_key_can_be_read(writes: Writes, executor: SqliteExecutor, name: str) -> None:
+    """A name can be printed and be told from ids and keys; another one makes no key."""
+    assert not is_key_name(name)
+    with pytest.raises(Refused, match="a key's name has 1 to 200 characters"):
+        await writes.create_key(name, frozenset(Permission))
+    assert await _ask(executor, "SELECT count(*) FROM api_keys") == [(0,)]
+
+
+async def test_key_without_permissions_is_refused(writes: Writes) -> None:
+    """A key that may do nothing is a mistake."""
+    with pytest.raises(Refused, match=r"^an API key needs at least one permission$"):
+        await writes.create_key("x", frozenset())
+
+
+async def test_names_of_keys_differ_until_they_are_revoked(writes: Writes, executor: SqliteExecutor) -> None:
+    """Two keys with one name cannot both be valid; a name of the revoked is free, and means the valid one."""
+    first, _ = await writes.create_key("x", frozenset(Permission))
+    with pytest.raises(Refused, match=r"^there is an API key with the name x$"):
+        await writes.create_key("x", frozenset(Permission))
+    assert await writes.revoke_key("x")
+    second, _ = await writes.create_key("x", frozenset(Permission))
+    assert await writes.revoke_key("x")
+    assert await _ask(executor, "SELECT count(*) FROM api_keys WHERE revoked_at IS NULL") == [(0,)]
+    assert await _ask(executor, "SELECT entity_id FROM changes WHERE action = 'revoked'") == [(first,), (second,)]
+
+
+@pytest.mark.parametrize("by", ["key", "id", "name"])
+async def test_revoked_key_stays_revoked(writes: Writes, executor: SqliteExecutor, by: str) -> None:
+    """A key is revoked by itself, its id or its name; the second time changes nothing and is fine."""
+    key_id, key = await writes.create_key("Back office", frozenset(Permission))
+    other, _ = await writes.create_key("Other", frozenset(Permission))
+    reference = {"key": key, "id": str(key_id), "name": "Back office"}[by]
+    assert await writes.revoke_key(reference)
+    change = await _newest_change(executor)
+    assert change[2:] == ("api_key", key_id, "revoked", None)
+    assert await _ask(executor, f"SELECT revoked_at FROM api_keys WHERE id = {key_id}") == [(change[1],)]
+    assert await writes.revoke_key(reference)
+    assert await _newest_change(executor) == change
+    assert await _ask(executor, f"SELECT revoked_at FROM api_keys WHERE id = {other}") == [(None,)]
+
+
+@pytest.mark.parametrize("reference", ["1", "", "sk_", "sk_x", "back office", "9" * 30])
+async def test_unknown_key_cannot_be_revoked(writes: Writes, reference: str) -> None:
+    """Revoking says whether there was such a key."""
+    await writes.create_key("Back office", frozenset(Permission))
+    assert not await writes.revoke_key(reference)
+
+
+async def test_use_of_a_key_is_no_change(writes: Writes, executor: SqliteExecutor) -> None:
+    """When a key was last used is written without a trace in `changes`, and never goes back."""
+    key_id, _ = await writes.create_key("x", frozenset(Permission))
+    before = await _newest_change(executor)
+    for at, expected in ((50, 50), (70, 70), (60, 70)):
+        await writes.touch_key(key_id, at)
+        assert await _ask(executor, "SELECT last_used_at FROM api_keys") == [(expected,)]
+    await writes.touch_key(99, 50)
+    assert await _newest_change(executor) == before
+
+
+async def test_stamp_is_set_once(writes: Writes, executor: SqliteExecutor) -> None:
+    """A column that says when something ended gets the time of the first change that says so, and keeps it."""
+    session = {"id": 5, "agent_id": AGENT, "user_id": USER, "state": 2}
+    for outcome in ("created", "unchanged"):
+        async with writes.transaction() as tx:
+            assert await writes.put(tx, schema.sessions, session, owner=ORG, stamp="ended_at") == outcome
+    _, at, *_ = await _newest_change(executor)
+    assert await _ask(executor, "SELECT ended_at FROM sessions") == [(at,)]
+    await _put(writes, schema.sessions, id=5, state=1, ended_at=None)
+    async with writes.transaction() as tx:
+        assert await writes.put(tx, schema.sessions, session, owner=ORG, stamp="ended_at") == "changed"
+    _, later, *_ = await _newest_change(executor)
+    assert await _ask(executor, "SELECT ended_at FROM sessions") == [(later,)]
+    assert later > at

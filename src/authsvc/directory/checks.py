@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
+from authsvc.directory.fields import KeyState
 from authsvc.directory.index import Index
 from authsvc.directory.mistakes import Path, dotted
 from authsvc.directory.model import Directory, Project, ProjectGrant, UserGrant, each
+from authsvc.domain.sessions import SessionState
 from authsvc.domain.users import split_login_name
 
 _H = TypeVar("_H", bound=Hashable)
@@ -27,9 +29,11 @@ def check(directory: Directory, index: Index, latest: int) -> Iterator[Finding]:
     yield from _times(directory, latest)
     yield from _domains(directory)
     yield from _user_names(directory)
+    yield from _public_ids(directory)
+    yield from _api_keys(directory)
     yield from _project_roles(directory)
     yield from _project_grants(directory, index)
-    yield from _sessions(directory, index)
+    yield from _sessions(directory, index, latest)
     for g, grant in each(directory.user_grants):
         yield from _user_grant(("userGrants", g), grant, index)
 
@@ -66,6 +70,32 @@ def _user_names(directory: Directory) -> Iterator[Finding]:
         logins.setdefault(by_login, path)
 
 
+def _public_ids(directory: Directory) -> Iterator[Finding]:
+    def uses() -> Iterator[tuple[Path, str, str | None]]:
+        for o, org in each(directory.orgs):
+            yield ("orgs", o, "workosId"), "organization", org.workos_id
+        for path, _, user in directory.all_users():
+            yield (*path, "workosId"), "user", user.workos_id
+            yield (*path, "externalId"), "external", user.external_id
+        for path, _, session in directory.all_sessions():
+            yield (*path, "workosId"), "session", session.workos_id
+
+    given = ((path, (kind, value)) for path, kind, value in uses() if value is not None)
+    yield from _repeated(given, lambda _, first: f"is that of another entry already, {dotted(first[:-1])}")
+
+
+def _api_keys(directory: Directory) -> Iterator[Finding]:
+    """A name is free again once its key is revoked; the hash, and so the key, is not."""
+    keys = [(("apiKeys", k), key) for k, key in each(directory.api_keys)]
+    names = (((*path, "name"), key.name) for path, key in keys if key.state is not KeyState.REVOKED)
+    hashes = (((*path, "keyHash"), key.key_hash) for path, key in keys)
+    for path, key in keys:
+        uses = (((*path, "permissions", p), permission) for p, permission in each(key.permissions))
+        yield from _repeated(uses, lambda permission, _: f"{permission} is given twice")
+    for values in (names, hashes):
+        yield from _repeated(values, lambda _, first: f"is that of another key already, {dotted(first[:-1])}")
+
+
 def _project_roles(directory: Directory) -> Iterator[Finding]:
     for path, _, project in directory.all_projects():
         uses = (((*path, "roles", r, "key"), role.key) for r, role in each(project.roles))
@@ -85,9 +115,17 @@ def _project_grants(directory: Directory, index: Index) -> Iterator[Finding]:
     yield from _repeated(uses, lambda _, first: f"has a grant of this project already, {dotted(first[:-1])}")
 
 
-def _sessions(directory: Directory, index: Index) -> Iterator[Finding]:
+def _sessions(directory: Directory, index: Index, latest: int) -> Iterator[Finding]:
     for path, _, session in directory.all_sessions():
         yield from _user((*path, "user"), session.user, index)
+        if session.org is not None and session.org not in index.orgs:
+            yield _no_such("organization", (*path, "org"), session.org)
+        if session.ended_at is None:
+            continue
+        if session.state is not SessionState.TERMINATED:
+            yield Finding((*path, "endedAt"), "is only for a session whose state is terminated")
+        elif session.ended_at > latest:
+            yield Finding((*path, "endedAt"), "lies in the future")
 
 
 def _user_grant(path: Path, grant: UserGrant, index: Index) -> Iterator[Finding]:

@@ -10,9 +10,12 @@ from sqlalchemy import ClauseElement, Column, bindparam, or_, select
 
 from authsvc.directory.mistakes import Path
 from authsvc.directory.rows import Entry
+from authsvc.domain.ulid import parse_ulid
 from authsvc.domain.users import UserType
+from authsvc.store.backends import named
 from authsvc.store.executor import Transaction
 from authsvc.store.schema import (
+    api_keys,
     org_domains,
     orgs,
     project_grants,
@@ -38,6 +41,15 @@ _FIXED = {
         "project_id": "project",
         "project_grant_id": "project grant",
     },
+    api_keys: {"key_hash": "keyHash"},
+}
+
+# What no two rows of a table may hold: the word for a row, the columns, and what the file calls them.
+_UNIQUE = {
+    orgs: ("organization", {"ulid": "workosId"}),
+    users: ("user", {"ulid": "workosId", "external_id": "externalId"}),
+    sessions: ("session", {"ulid": "workosId"}),
+    api_keys: ("API key", {"name": "name", "key_hash": "keyHash"}),
 }
 
 
@@ -48,15 +60,16 @@ class Conflicts:
         self._writes = writes
         self._tx = tx
         self._entries = entries
-        self._listed = {(entry.table, entry.values["id"]) for entry in entries}
+        self._listed = {(entry.table, entry.values["id"]): entry for entry in entries}
         self._checks: dict[object, Callable[[Entry], AsyncIterator[Conflict]]] = {
             orgs: self._taken_domains,
             projects: self._roles_in_use,
             project_grants: self._granted_twice,
             users: self._taken_names,
+            api_keys: self._revoked,
         }
-        self.moving: set[int] = set()
-        """Listed users whose present name another listed user takes over."""
+        self.moving: set[tuple[Column[Any], int]] = set()
+        """What listed entries hold at present and other listed entries take over: the columns, and who holds it."""
 
     async def find(self) -> list[Conflict]:
         """Every conflict, in the order of the entries."""
@@ -64,8 +77,10 @@ class Conflicts:
         for entry in self._entries:
             if moved := await self._moved(entry):
                 found.append(moved)
-            elif entry.table in self._checks:
+                continue
+            if entry.table in self._checks:
                 found += [conflict async for conflict in self._checks[entry.table](entry)]
+            found += [conflict async for conflict in self._taken(entry)]
         return found
 
     async def _moved(self, entry: Entry) -> Conflict | None:
@@ -73,9 +88,44 @@ class Conflicts:
         stored = fixed and await self._writes.stored(self._tx, entry.table, entry.values["id"], fixed)
         for column, value in (stored or {}).items():
             if value != entry.values[column]:
-                what = f"{fixed[column]} {_shown(column, value)}"
-                return entry.path, f"in the database this id has the {what}, which cannot be changed"
+                is_shown = column != "key_hash"
+                what = f"the {fixed[column]} {_shown(column, value)}" if is_shown else f"another {fixed[column]}"
+                return entry.path, f"in the database this id has {what}, which cannot be changed"
         return None
+
+    async def _taken(self, entry: Entry) -> AsyncIterator[Conflict]:
+        """What only one entry can have and another one has, unless that is listed and gives it up."""
+        word, columns = _UNIQUE.get(entry.table, ("", {}))
+        for column, key in columns.items():
+            holder = await self._holder(entry, column)
+            if holder is None or holder == entry.values["id"]:
+                continue
+            other = self._listed.get((entry.table, holder))
+            if other is not None and _gives_up(other, column, entry.values[column]):
+                self.moving.add((entry.table.c[column], holder))
+                continue
+            yield (*entry.path, key), f"{word} {holder} in the database has this {key} already"
+
+    async def _holder(self, entry: Entry, column: str) -> int | None:
+        """Who has in the database what the entry is to have."""
+        value = entry.values.get(column)
+        if value is None or (column == "name" and entry.stamp is not None):
+            return None
+        if column == "ulid":
+            statement = self._writes.statement(("directory", "ulid", entry.table), partial(named, entry.table))
+            ulid = parse_ulid(value)
+            row = await self._tx.fetch_one(statement, **ulid._asdict()) if ulid else None
+        else:
+            owner = entry.table.c[column]
+            statement = self._writes.statement(("directory", str(owner)), partial(_holder_of, owner))
+            row = await self._tx.fetch_one(statement, value=value)
+        return row[0] if row else None
+
+    async def _revoked(self, entry: Entry) -> AsyncIterator[Conflict]:
+        """A file that is older than a revocation must not undo it."""
+        stored = await self._writes.stored(self._tx, api_keys, entry.values["id"], ("revoked_at",))
+        if stored and stored["revoked_at"] is not None and entry.stamp is None:
+            yield entry.path, "has been revoked and stays so: set its state to revoked, or make a new key"
 
     async def _taken_domains(self, entry: Entry) -> AsyncIterator[Conflict]:
         statement = self._writes.statement(("directory", "domain"), _domain_owner)
@@ -92,7 +142,7 @@ class Conflicts:
             if other == entry.values["id"]:
                 continue
             if (users, other) in self._listed:
-                self.moving.add(other)
+                self.moving.update({(users.c.user_name, other), (users.c.login, other)})
                 continue
             what = "userName" if user_name == entry.values["user_name"] else "login"
             yield entry.path, f"user {other} in the database has this {what} already"
@@ -137,6 +187,17 @@ def _shown(column: str, value: Any) -> str:
     if column == "type":
         return UserType(value).name.lower()
     return "none" if value is None else str(value)
+
+
+def _gives_up(entry: Entry, column: str, value: Any) -> bool:
+    """Whether an entry that has the value will have another, or is a key that leaves its name to others."""
+    is_free = column == "name" and entry.stamp is not None
+    return is_free or (column in entry.values and entry.values[column] != value)
+
+
+def _holder_of(column: Column[Any]) -> ClauseElement:
+    holders = select(column.table.c.id).where(column == bindparam("value"))
+    return holders.where(api_keys.c.revoked_at.is_(None)) if column is api_keys.c.name else holders
 
 
 def _domain_owner() -> ClauseElement:

@@ -9,10 +9,11 @@ from typing import Any
 import yaml
 from sqlalchemy import Table, select
 
-from authsvc.directory.fields import time_text
+from authsvc.directory.fields import KeyState, time_text
 from authsvc.domain.grants import GrantState
 from authsvc.domain.orgs import OrgState
-from authsvc.domain.sessions import SessionState
+from authsvc.domain.sessions import AuthMethod, SessionState
+from authsvc.domain.tokens import Permission
 from authsvc.domain.users import AccessTokenType, Gender, UserState, UserType, login_name
 from authsvc.store import schema
 from authsvc.store.executor import Executor, Transaction
@@ -23,12 +24,14 @@ except ImportError:  # PyYAML built without libyaml: the same, but slower
     from yaml import SafeDumper as _Dumper  # type: ignore[assignment]
 
 _WIDTH = 110
+# What is not of the directory: what has happened, and what only this instance can go on with.
+_LEFT_OUT = frozenset({schema.changes, schema.access_tokens, schema.webhooks, schema.deliveries})
 
 Row = dict[str, Any]
 
 
 async def export(executor: Executor) -> str:
-    """The whole directory as YAML, ordered by ids, without defaults. Access tokens are not part of it."""
+    """The whole directory as YAML, ordered by ids, without defaults. Access tokens and webhooks are not part of it."""
     # A write transaction, because that is the kind which sees one state of the database throughout.
     async with executor.transaction() as tx:
         rows = {table.name: await _rows(executor, tx, table) for table in schema.metadata.sorted_tables}
@@ -38,7 +41,7 @@ async def export(executor: Executor) -> str:
 
 
 async def _rows(executor: Executor, tx: Transaction, table: Table) -> list[Row]:
-    if table in {schema.changes, schema.access_tokens}:
+    if table in _LEFT_OUT:
         return []
     names = [column.name for column in table.columns]
     ordered = select(table).order_by(*table.primary_key.columns)
@@ -65,6 +68,7 @@ class _Export:
             orgs=[self._org(row) for row in self._rows["orgs"]],
             agents=[self._agent(row) for row in self._rows["user_agents"]],
             userGrants=[self._user_grant(row) for row in self._rows["user_grants"]],
+            apiKeys=[_api_key(row) for row in self._rows["api_keys"]],
         )
 
     def _owned(self, table: str, owner: str) -> defaultdict[int, list[Row]]:
@@ -84,7 +88,7 @@ class _Export:
 
     def _org(self, row: Row) -> Row:
         return _given(
-            **_identity(row),
+            **_identity(row, "org"),
             name=row["name"],
             state=_word(OrgState, row["state"], OrgState.ACTIVE),
             domains=self._domain_names(row["id"]),
@@ -110,9 +114,16 @@ class _Export:
 
     def _session(self, row: Row) -> Row:
         return _given(
-            **_identity(row),
+            **_identity(row, "session"),
             user=self._references[row["user_id"]],
             state=_word(SessionState, row["state"], SessionState.ACTIVE),
+            authMethod=_word(AuthMethod, row["auth_method"], AuthMethod.UNKNOWN),
+            ipAddress=row["ip_address"],
+            userAgent=row["user_agent"],
+            org=str(row["org_id"] or ""),
+            impersonator=_given(email=row["impersonator_email"], reason=row["impersonator_reason"]),
+            expiresAt=_time(row["expires_at"]),
+            endedAt=_time(row["ended_at"]),
         )
 
     def _user_grant(self, row: Row) -> Row:
@@ -134,7 +145,8 @@ def _project_grant(row: Row) -> Row:
 def _user(row: Row) -> Row:
     is_human = row["type"] == UserType.HUMAN
     return _given(
-        **_identity(row),
+        **_identity(row, "user"),
+        externalId=row["external_id"],
         userName=row["user_name"],
         login=row["login"] if row["login"] != row["user_name"] else None,
         state=_word(UserState, row["state"], UserState.ACTIVE),
@@ -168,9 +180,21 @@ def _machine(row: Row) -> Row:
     )
 
 
-def _identity(row: Row) -> Row:
+def _api_key(row: Row) -> Row:
+    permissions = row["permissions"].split()
+    return _given(
+        **_identity(row),
+        name=row["name"],
+        keyHash=f"sha256:{row['key_hash'].hex()}",
+        permissions=permissions if set(permissions) != set(Permission) else None,
+        state=_word(KeyState, KeyState.ACTIVE if row["revoked_at"] is None else KeyState.REVOKED, KeyState.ACTIVE),
+    )
+
+
+def _identity(row: Row, prefix: str = "") -> Row:
     # Ids in quotes, as in the API's JSON: tools that read YAML numbers as floats would round them.
-    return {"id": str(row["id"]), "createdAt": _time(row["created_at"])}
+    imported = f"{prefix}_{row['ulid']}" if row.get("ulid") else None
+    return {"id": str(row["id"]), "workosId": imported, "createdAt": _time(row["created_at"])}
 
 
 def _time(microseconds: int | None) -> str | None:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from ipaddress import ip_address
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,10 +17,13 @@ from pydantic_core import PydanticCustomError
 from authsvc.domain.grants import GrantState
 from authsvc.domain.ids import parse_id
 from authsvc.domain.orgs import OrgState
-from authsvc.domain.sessions import SessionState
+from authsvc.domain.sessions import AuthMethod, SessionState
+from authsvc.domain.tokens import KEY_PREFIX, Permission, is_key_name
+from authsvc.domain.ulid import parse_public_id
 from authsvc.domain.users import AccessTokenType, Gender, UserState, split_login_name
 
 MAX_NAME = 200  # characters; the narrowest column for names
+MAX_LINE = 2_000  # characters, of what others have written
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -29,6 +33,7 @@ _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{1,48}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # The string format of password hashes: $algorithm$parameters$salt$hash.
 _PHC = re.compile(r"\$[a-z0-9-]{1,32}(\$[A-Za-z0-9+/.,=_:-]+)+")
+_KEY_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}")
 # Control characters, line and paragraph separators, and halves of characters.
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
 
@@ -76,10 +81,18 @@ def _printable(text: str, *, but: str = "") -> str:
 
 
 def _name(text: str) -> str:
+    return _short(text, MAX_NAME)
+
+
+def _line(text: str) -> str:
+    return _short(text, MAX_LINE)
+
+
+def _short(text: str, longest: int) -> str:
     if not text or text != text.strip():
         raise wrong("must not be empty, nor begin or end with a space")
-    if len(text) > MAX_NAME:
-        raise wrong(f"is longer than {MAX_NAME} characters")
+    if len(text) > longest:
+        raise wrong(f"is longer than {longest} characters")
     return _printable(text)
 
 
@@ -113,6 +126,54 @@ def _domain(text: str) -> str:
     if len(name) > 253 or not _DOMAIN.fullmatch(name):  # noqa: PLR2004 - RFC 1035, section 2.3.4
         raise wrong("must be a domain name, such as example.com")
     return name
+
+
+def _ip_address(text: str) -> str:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise wrong("must be an IP address, such as 198.51.100.42 or 2001:db8::1") from None
+    if "%" in text:
+        raise wrong("must be an IP address without a zone")
+    return str(address)
+
+
+def _public_id(prefix: str) -> BeforeValidator:
+    def parse(text: str) -> str:
+        ulid = parse_public_id(prefix, text)
+        if ulid is None:
+            raise wrong(f"must be {prefix}_ and a ULID, such as {prefix}_01H945H0YD4F97JN9MATX7BYAG")
+        return ulid.text
+
+    return _from_text(parse)
+
+
+def _key_name(text: str) -> str:
+    if not is_key_name(_name(text)):
+        raise wrong(f"must not be a number, nor begin with {KEY_PREFIX}")
+    return text
+
+
+def _key_hash(text: str) -> bytes:
+    if not _KEY_HASH.fullmatch(text):
+        raise wrong(
+            "must be sha256: and the key's SHA-256 as 64 hexadecimal digits, never the key itself; "
+            "`printf %s KEY | sha256sum` tells it"
+        )
+    return bytes.fromhex(text.removeprefix("sha256:"))
+
+
+def _permission(text: str) -> Permission:
+    if text not in {permission.value for permission in Permission}:
+        raise wrong(f"must be one of {', '.join(Permission)}")
+    return Permission(text)
+
+
+class KeyState(IntEnum):
+    """Whether an API key can be used."""
+
+    ACTIVE = 1
+    REVOKED = 2
 
 
 def _flag(text: str) -> bool:
@@ -153,6 +214,7 @@ def time_text(microseconds: int) -> str:
 Id = Annotated[int, _from_text(_id)]
 UserRef = Annotated[int | str, _from_text(_user)]
 Name = Annotated[str, _from_text(_name)]
+Line = Annotated[str, _from_text(_line)]
 Word = Annotated[str, _from_text(_word)]
 Prose = Annotated[str, _from_text(_prose)]
 Domain = Annotated[str, _from_text(_domain)]
@@ -165,6 +227,15 @@ Language = Annotated[str, _matching(_LANGUAGE, 35, "must be a language tag, such
 SecretHash = Annotated[
     str, _matching(_PHC, 1024, "must be the hash of a secret ($algorithm$...$hash), never the secret itself")
 ]
+IpAddress = Annotated[str, _from_text(_ip_address)]
+OrgPublicId = Annotated[str, _public_id("org")]
+UserPublicId = Annotated[str, _public_id("user")]
+SessionPublicId = Annotated[str, _public_id("session")]
+KeyName = Annotated[str, _from_text(_key_name)]
+KeyHash = Annotated[bytes, _from_text(_key_hash)]
+AnyPermission = Annotated[Permission, _from_text(_permission)]
+AnyKeyState = Annotated[KeyState, _choice(KeyState)]
+AnyAuthMethod = Annotated[AuthMethod, _choice(AuthMethod)]
 AnyOrgState = Annotated[OrgState, _choice(OrgState)]
 AnyUserState = Annotated[UserState, _choice(UserState)]
 AnySessionState = Annotated[SessionState, _choice(SessionState)]

@@ -14,7 +14,10 @@ Path = tuple[str | int, ...]
 # A comma in a secret can make keys out of the rest of it: `{secretHash: $a$m=8,t=1$...}`. Keys are shown only if they
 # look like one, and where secrets are expected only if they are one.
 _KEY = re.compile(r"[A-Za-z]{1,40}")
-_BESIDE_SECRETS = frozenset({"name", "description", "accessTokenType", "secretHash"})
+_BESIDE_SECRETS = {
+    "machine": frozenset({"name", "description", "accessTokenType", "secretHash"}),
+    "apiKeys": frozenset({"id", "name", "keyHash", "permissions", "state", "createdAt"}),
+}
 
 
 class Mistake(NamedTuple):
@@ -38,14 +41,14 @@ class DirectoryError(Refused):
 def dotted(path: Path) -> str:
     """`path` as people write it, such as `orgs[0].users[2].email`; a key that may be a secret is a `?`."""
     steps = []
-    in_machine = False
+    known: frozenset[str] | None = None
     for part in path:
         if isinstance(part, int):
             steps.append(f"[{part}]")
         else:
-            is_shown = part in _BESIDE_SECRETS if in_machine else _KEY.fullmatch(part)
+            is_shown = _KEY.fullmatch(part) if known is None else part in known
             steps.append(f".{part}" if is_shown else ".?")
-            in_machine = in_machine or part == "machine"
+            known = known or _BESIDE_SECRETS.get(part)
     return "".join(steps).removeprefix(".")
 
 

@@ -16,9 +16,12 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from authsvc.directory.fields import (
+    AnyAuthMethod,
     AnyGender,
     AnyGrantState,
+    AnyKeyState,
     AnyOrgState,
+    AnyPermission,
     AnySessionState,
     AnyTokenType,
     AnyUserState,
@@ -26,13 +29,21 @@ from authsvc.directory.fields import (
     Email,
     Flag,
     Id,
+    IpAddress,
+    KeyHash,
+    KeyName,
+    KeyState,
     Language,
+    Line,
     Name,
+    OrgPublicId,
     Phone,
     Prose,
     SecretHash,
+    SessionPublicId,
     Time,
     Url,
+    UserPublicId,
     UserRef,
     Word,
     wrong,
@@ -40,7 +51,8 @@ from authsvc.directory.fields import (
 from authsvc.directory.mistakes import Path
 from authsvc.domain.grants import GrantState
 from authsvc.domain.orgs import OrgState
-from authsvc.domain.sessions import SessionState
+from authsvc.domain.sessions import AuthMethod, SessionState
+from authsvc.domain.tokens import Permission
 from authsvc.domain.users import AccessTokenType, Gender, UserState, UserType
 
 _T = TypeVar("_T")
@@ -120,6 +132,8 @@ class User(_Shape):
     """A person or a program."""
 
     id: Id
+    workos_id: UserPublicId | None = None
+    external_id: Name | None = None
     user_name: Name
     login: Word | None = None
     state: AnyUserState = UserState.ACTIVE
@@ -180,6 +194,7 @@ class Org(_Shape):
     """An organization with what it owns. The first of its domains is the primary one."""
 
     id: Id
+    workos_id: OrgPublicId | None = None
     name: Name
     state: AnyOrgState = OrgState.ACTIVE
     domains: Many[Domain] = ()
@@ -188,13 +203,28 @@ class Org(_Shape):
     created_at: Time | None = None
 
 
+class Impersonator(_Shape):
+    """Who signed in as the user, and why: clients of the WorkOS face rely on a reason."""
+
+    email: Email
+    reason: Line
+
+
 class Session(_Shape):
     """A sign-in of a user on an agent."""
 
     id: Id
+    workos_id: SessionPublicId | None = None
     user: UserRef
     state: AnySessionState = SessionState.ACTIVE
+    auth_method: AnyAuthMethod = AuthMethod.UNKNOWN
+    ip_address: IpAddress | None = None
+    user_agent: Line | None = None
+    org: Id | None = None
+    impersonator: Impersonator | None = None
     created_at: Time | None = None
+    expires_at: Time | None = None
+    ended_at: Time | None = None
 
 
 class Agent(_Shape):
@@ -219,7 +249,18 @@ class UserGrant(_Shape):
     created_at: Time | None = None
 
 
-Entity = Org | Project | ProjectGrant | User | Agent | Session | UserGrant
+class ApiKey(_Shape):
+    """What a back end calls with."""
+
+    id: Id
+    name: KeyName
+    key_hash: KeyHash = Field(repr=False)
+    permissions: Many[AnyPermission] = Field(default=tuple(Permission), min_length=1)
+    state: AnyKeyState = KeyState.ACTIVE
+    created_at: Time | None = None
+
+
+Entity = Org | Project | ProjectGrant | User | Agent | Session | UserGrant | ApiKey
 
 
 class Directory(_Shape):
@@ -228,6 +269,7 @@ class Directory(_Shape):
     orgs: Many[Org] = ()
     agents: Many[Agent] = ()
     user_grants: Many[UserGrant] = ()
+    api_keys: Many[ApiKey] = ()
 
     def all_projects(self) -> Iterator[tuple[Path, Org, Project]]:
         """Every project with its path and owner."""
@@ -262,3 +304,4 @@ class Directory(_Shape):
         yield from ((("agents", a), agent) for a, agent in each(self.agents))
         yield from ((path, session) for path, _, session in self.all_sessions())
         yield from ((("userGrants", g), grant) for g, grant in each(self.user_grants))
+        yield from ((("apiKeys", k), key) for k, key in each(self.api_keys))

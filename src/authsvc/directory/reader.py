@@ -102,7 +102,10 @@ def _validated(plain: object) -> tuple[Directory, list[tuple[Path, str]]]:
         return Directory.model_validate(plain), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        return Directory(), [(detail["loc"], _SENTENCES.get(detail["type"], detail["msg"])) for detail in details]
+        # A list of nothing but wrong values is not an empty one, although pydantic counts the good ones only.
+        lists = {detail["loc"][:-1] for detail in details}
+        meant = (detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in lists)
+        return Directory(), [(detail["loc"], _SENTENCES.get(detail["type"], detail["msg"])) for detail in meant]
 
 
 def _set_aside(plain: Any, root: Node, path: Path) -> list[str]:

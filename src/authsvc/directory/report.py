@@ -14,6 +14,7 @@ _MANY = {
     "user_agents": "agents",
     "sessions": "sessions",
     "user_grants": "user grants",
+    "api_keys": "API keys",
 }
 
 

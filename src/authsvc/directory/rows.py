@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Table
 
+from authsvc.directory.fields import KeyState
 from authsvc.directory.index import Index
 from authsvc.directory.mistakes import Path
-from authsvc.directory.model import Directory, Human, Machine, User, each
+from authsvc.directory.model import Directory, Human, Machine, Session, User, each
+from authsvc.domain.sessions import SessionState
 from authsvc.store import schema
 
 Values = dict[str, Any]
@@ -19,7 +21,8 @@ class Entry(NamedTuple):
     """A row to be: its table and values, the organization it belongs to, and where it stands in the file.
 
     `parts` are the rows of another table that belong to it alone: the domains of an organization (name, whether it
-    is the primary one) or the roles of a project (key, display name, position), sorted.
+    is the primary one) or the roles of a project (key, display name, position), sorted. `stamp` is the column of the
+    time at which the entity ended, if it has and the file does not tell when.
     """
 
     table: Table
@@ -27,6 +30,7 @@ class Entry(NamedTuple):
     owner: int | None
     path: Path
     parts: tuple[tuple[Any, ...], ...] = ()
+    stamp: str | None = None
 
 
 def entries(directory: Directory) -> Iterator[Entry]:
@@ -38,18 +42,24 @@ def entries(directory: Directory) -> Iterator[Entry]:
     yield from _agents(directory)
     yield from _sessions(directory, index)
     yield from _user_grants(directory, index)
+    yield from _api_keys(directory)
 
 
 def _orgs(directory: Directory) -> Iterator[Entry]:
     for o, org in each(directory.orgs):
-        values = {"id": org.id, "name": org.name, "state": org.state.value, **_since(org.created_at)}
+        values = {
+            "id": org.id,
+            "name": org.name,
+            "state": org.state.value,
+            **_kept(ulid=org.workos_id, created_at=org.created_at),
+        }
         domains = sorted((name, index == 0) for index, name in each(org.domains))
         yield Entry(schema.orgs, values, org.id, ("orgs", o), tuple(domains))
 
 
 def _projects(directory: Directory) -> Iterator[Entry]:
     for path, org, project in directory.all_projects():
-        values = {"id": project.id, "org_id": org.id, "name": project.name, **_since(project.created_at)}
+        values = {"id": project.id, "org_id": org.id, "name": project.name, **_kept(created_at=project.created_at)}
         roles = sorted((role.key, role.display_name or "", index) for index, role in each(project.roles))
         yield Entry(schema.projects, values, org.id, path, tuple(roles))
     for path, org, project, grant in directory.all_project_grants():
@@ -58,7 +68,7 @@ def _projects(directory: Directory) -> Iterator[Entry]:
             "project_id": project.id,
             "org_id": grant.org,
             "role_keys": "\n".join(grant.roles),
-            **_since(grant.created_at),
+            **_kept(created_at=grant.created_at),
         }
         yield Entry(schema.project_grants, values, org.id, path)
 
@@ -72,8 +82,9 @@ def _users(directory: Directory) -> Iterator[Entry]:
             "state": user.state.value,
             "user_name": user.user_name,
             "login": user.login_part,
+            "external_id": user.external_id,
             **_particulars(user),
-            **_since(user.created_at),
+            **_kept(ulid=user.workos_id, created_at=user.created_at),
         }
         yield Entry(schema.users, values, org.id, path)
 
@@ -126,7 +137,7 @@ def _machine(machine: Machine) -> Values:
 
 def _agents(directory: Directory) -> Iterator[Entry]:
     for a, agent in each(directory.agents):
-        values = {"id": agent.id, "description": agent.description, **_since(agent.created_at)}
+        values = {"id": agent.id, "description": agent.description, **_kept(created_at=agent.created_at)}
         yield Entry(schema.user_agents, values, None, ("agents", a))
 
 
@@ -137,10 +148,28 @@ def _sessions(directory: Directory, index: Index) -> Iterator[Entry]:
             "id": session.id,
             "agent_id": agent.id,
             "user_id": user_id,
-            "state": session.state.value,
-            **_since(session.created_at),
+            **_sign_in(session),
         }
-        yield Entry(schema.sessions, values, index.users[user_id][0].id, path)
+        is_over = session.state is SessionState.TERMINATED
+        stamp = "ended_at" if is_over and session.ended_at is None else None
+        yield Entry(schema.sessions, values, index.users[user_id][0].id, path, stamp=stamp)
+
+
+def _sign_in(session: Session) -> Values:
+    """How a session came about and how it ended; an active one has not."""
+    impersonator = session.impersonator
+    is_active = session.state is SessionState.ACTIVE
+    return {
+        "state": session.state.value,
+        "auth_method": session.auth_method.value,
+        "ip_address": session.ip_address,
+        "user_agent": session.user_agent,
+        "org_id": session.org,
+        "impersonator_email": impersonator.email if impersonator else None,
+        "impersonator_reason": impersonator.reason if impersonator else None,
+        **({"ended_at": None} if is_active else _kept(ended_at=session.ended_at)),
+        **_kept(ulid=session.workos_id, created_at=session.created_at, expires_at=session.expires_at),
+    }
 
 
 def _user_grants(directory: Directory, index: Index) -> Iterator[Entry]:
@@ -153,11 +182,25 @@ def _user_grants(directory: Directory, index: Index) -> Iterator[Entry]:
             "project_grant_id": grant.project_grant,
             "role_keys": "\n".join(grant.roles),
             "state": grant.state.value,
-            **_since(grant.created_at),
+            **_kept(created_at=grant.created_at),
         }
         yield Entry(schema.user_grants, values, grant.org, ("userGrants", g))
 
 
-def _since(created_at: int | None) -> Values:
-    """A time that is not given is left alone: it is history, and nothing that a file sets back."""
-    return {} if created_at is None else {"created_at": created_at}
+def _api_keys(directory: Directory) -> Iterator[Entry]:
+    for k, key in each(directory.api_keys):
+        is_revoked = key.state is KeyState.REVOKED
+        values = {
+            "id": key.id,
+            "name": key.name,
+            "key_hash": key.key_hash,
+            "permissions": " ".join(sorted(key.permissions)),
+            **({} if is_revoked else {"revoked_at": None}),
+            **_kept(created_at=key.created_at),
+        }
+        yield Entry(schema.api_keys, values, None, ("apiKeys", k), stamp="revoked_at" if is_revoked else None)
+
+
+def _kept(**given: Any) -> Values:
+    """Times and public ids that are not given are left alone: they are history, and nothing that a file sets back."""
+    return {name: value for name, value in given.items() if value is not None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ClauseElement, Column, Table, bindparam, delete, insert, select, update
@@ -12,7 +13,7 @@ from authsvc.directory.reader import Document
 from authsvc.directory.report import Report
 from authsvc.directory.rows import Entry, entries
 from authsvc.store.executor import Transaction
-from authsvc.store.schema import org_domains, orgs, project_roles, projects, users
+from authsvc.store.schema import org_domains, orgs, project_roles, projects
 from authsvc.store.writes import Writes
 
 # Rows without an id of their own: the column that names their owner, and what each row holds.
@@ -36,7 +37,7 @@ async def apply(writes: Writes, document: Document) -> Report:
         conflicts = Conflicts(writes, tx, rows)
         if found := await conflicts.find():
             raise document.error(found)
-        await _free_names(writes, tx, conflicts.moving)
+        await _free(writes, tx, conflicts.moving)
         touched = [entry for entry in rows if await _has_other_parts(writes, tx, entry)]
         # Removed before any is added, so that a domain can go from one organization to another.
         for entry in touched:
@@ -44,18 +45,20 @@ async def apply(writes: Writes, document: Document) -> Report:
         changing = {(entry.table, entry.values["id"]) for entry in touched}
         for entry in rows:
             is_touched = (entry.table, entry.values["id"]) in changing
-            outcome = await writes.put(tx, entry.table, entry.values, owner=entry.owner, touched=is_touched)
+            outcome = await writes.put(
+                tx, entry.table, entry.values, owner=entry.owner, touched=is_touched, stamp=entry.stamp
+            )
             report.count(entry.table.name, outcome)
             if is_touched:
                 await _add_parts(writes, tx, entry)
     return report
 
 
-async def _free_names(writes: Writes, tx: Transaction, user_ids: Iterable[int]) -> None:
-    """Give users, for a moment, names that no file can hold, so that others can take theirs."""
-    statement = writes.statement(("directory", "free"), _free_name)
-    for user_id in user_ids:
-        await tx.execute(statement, key=user_id, user_name=f"\n{user_id}", login=f"\n{user_id}")
+async def _free(writes: Writes, tx: Transaction, moving: Iterable[tuple[Column[Any], int]]) -> None:
+    """Give entries, for a moment, names that no file can hold, or none, so that others can take theirs."""
+    for column, entity_id in moving:
+        statement = writes.statement(("directory freed", str(column)), partial(_freed, column))
+        await tx.execute(statement, key=entity_id, value=None if column.nullable else f"\n{entity_id}")
 
 
 async def _has_other_parts(writes: Writes, tx: Transaction, entry: Entry) -> bool:
@@ -80,9 +83,9 @@ async def _add_parts(writes: Writes, tx: Transaction, entry: Entry) -> None:
         await tx.execute(statement, **{owner.name: entry.values["id"]}, **dict(zip(names, part, strict=True)))
 
 
-def _free_name() -> ClauseElement:
-    new: dict[str, Any] = {name: bindparam(name) for name in ("user_name", "login")}
-    return update(users).where(users.c.id == bindparam("key")).values(new)
+def _freed(column: Column[Any]) -> ClauseElement:
+    table = column.table
+    return update(table).where(table.c.id == bindparam("key")).values({column: bindparam("value")})
 
 
 def _parts(owner: Column[int], names: tuple[str, ...]) -> ClauseElement:

@@ -8,9 +8,10 @@ from sqlalchemy import and_, bindparam, case, exists, func, literal, literal_col
 from sqlalchemy.sql import ColumnElement, Select
 from sqlalchemy.sql.elements import BindParameter
 
+from authsvc.domain.clock import Clock, now
 from authsvc.domain.grants import Grant, GrantPage
 from authsvc.domain.paging import Page
-from authsvc.domain.sessions import MAX_SESSIONS, Session
+from authsvc.domain.sessions import MAX_SESSIONS, Session, SessionState
 from authsvc.domain.tokens import TokenRecord
 from authsvc.domain.users import User, UserState
 from authsvc.store.executor import Executor
@@ -29,8 +30,9 @@ from authsvc.store.schema import (
 class Reads:
     """What the API asks the store. Every method raises `Unavailable` when the database does not answer."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, clock: Clock = now) -> None:
         self._executor = executor
+        self._clock = clock
         self._token = executor.prepare(_token())
         self._user = executor.prepare(_user())
         self._sessions = executor.prepare(_sessions())
@@ -47,8 +49,11 @@ class Reads:
         return User._make(row) if row else None
 
     async def sessions(self, agent_id: int) -> list[Session]:
-        """The newest session of each user on the agent, newest first, deleted users left out."""
-        rows = await self._executor.fetch_all(self._sessions, agent_id=agent_id)
+        """The newest session of each user on the agent, newest first, deleted users left out.
+
+        An active one whose time is over is shown as terminated.
+        """
+        rows = await self._executor.fetch_all(self._sessions, agent_id=agent_id, now=self._clock())
         return [Session._make(row) for row in rows]
 
     async def grants(self, user_id: int, page: Page) -> GrantPage:
@@ -75,6 +80,7 @@ def _token() -> Select[*tuple[object, ...]]:
             orgs.c.state,
             sessions.c.id,
             sessions.c.state,
+            sessions.c.expires_at,
             sessions.c.agent_id,
             known_org,
         )
@@ -109,11 +115,12 @@ def _sessions() -> Select[*tuple[object, ...]]:
         newer.c.user_id == sessions.c.user_id,
         tuple_(newer.c.created_at, newer.c.id) > tuple_(sessions.c.created_at, sessions.c.id),
     )
+    over = sessions.c.expires_at <= bindparam("now")
     return (
         select(
             sessions.c.id,
             sessions.c.agent_id,
-            sessions.c.state,
+            case((over, literal_column(str(SessionState.TERMINATED.value))), else_=sessions.c.state),
             sessions.c.user_id,
             users.c.user_name,
             users.c.login,

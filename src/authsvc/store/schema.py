@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -19,9 +21,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+    text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The revision that this code reads and writes: the newest in `migrations`, checked at every start."""
 
 metadata = MetaData(
@@ -49,6 +53,16 @@ def _recorded() -> list[Column[int]]:
     ]
 
 
+def _ulid() -> Column[str]:
+    """The ULID of what was brought over; of everything else it follows from its id and time (see domain/ulid.py)."""
+    return Column("ulid", String(26))
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """The option of an index over those rows only which meet the condition."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
 def _owner(table: str, name: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, _Id, ForeignKey(f"{table}.id"), nullable=nullable)
 
@@ -62,6 +76,8 @@ changes = Table(
     Column("entity_id", BigInteger, nullable=False),
     Column("action", String(32), nullable=False),
     Column("org_id", BigInteger),
+    # What happened to sessions is read as a list of its own; what it is chosen by is in the index.
+    Index("ix_changes_session", "sequence", "action", "at", **_only("kind = 'session'")),
     sqlite_autoincrement=True,
 )
 
@@ -72,6 +88,8 @@ orgs = Table(
     Column("name", Text, nullable=False),
     Column("state", SmallInteger, nullable=False),
     *_recorded(),
+    _ulid(),
+    Index(None, "ulid", unique=True),
 )
 
 org_domains = Table(
@@ -139,9 +157,18 @@ users = Table(
     Column("secret_hash", Text),
     Column("access_token_type", SmallInteger, nullable=False),
     *_recorded(),
+    _ulid(),
+    Column("external_id", String(200)),
     UniqueConstraint("org_id", "user_name"),
     UniqueConstraint("org_id", "login"),
+    Index(None, "ulid", unique=True),
+    Index(None, "external_id", unique=True),
 )
+# The lists of people (type 1) that are not deleted (state 3): of all, of an organization, and with an e-mail address.
+_PEOPLE = "type = 1 AND state <> 3"
+Index("ix_users_people", users.c.created_at, users.c.id, **_only(_PEOPLE))
+Index("ix_users_people_of_org", users.c.org_id, users.c.created_at, users.c.id, **_only(_PEOPLE))
+Index("ix_users_people_by_email", func.lower(users.c.email), users.c.created_at, users.c.id, **_only(_PEOPLE))
 
 user_agents = Table(
     "user_agents",
@@ -159,8 +186,20 @@ sessions = Table(
     _owner("users", "user_id"),
     Column("state", SmallInteger, nullable=False),
     *_recorded(),
+    _ulid(),
+    Column("auth_method", SmallInteger, nullable=False),
+    Column("ip_address", Text),
+    Column("user_agent", Text),
+    _owner("orgs", "org_id", nullable=True),
+    Column("impersonator_email", Text),
+    Column("impersonator_reason", Text),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
     Index(None, "agent_id", "user_id", "created_at", "id"),
     Index(None, "user_id", "created_at"),
+    # A user's sessions in one state; those whose time is over are passed by without a look at their rows.
+    Index(None, "user_id", "state", "created_at", "id", "expires_at"),
+    Index(None, "ulid", unique=True),
 )
 
 user_grants = Table(
@@ -189,4 +228,50 @@ access_tokens = Table(
     Column("revoked_at", BigInteger),
     Index(None, "user_id"),
     Index(None, "session_id"),
+)
+
+# What a back end calls with. A name is free again once its key is revoked.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(),
+    Column("name", String(200), nullable=False),
+    Column("key_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("permissions", Text, nullable=False),
+    *_recorded(),
+    Column("last_used_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Index("ix_api_keys_name", "name", unique=True, **_only("revoked_at IS NULL")),
+)
+
+# Addresses of back ends that are told what happens to sessions. `events` are names separated by spaces, none for all;
+# `cursor` is the number of the last change of which deliveries have been made.
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _id(),
+    Column("url", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("cursor", BigInteger, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    *_recorded(),
+)
+
+# One change on its way to one webhook; `sequence` is the number of the change, `last_status` that of an HTTP response.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    _owner("webhooks", "webhook_id"),
+    Column("sequence", BigInteger, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    UniqueConstraint("webhook_id", "sequence"),
+    Index(None, "webhook_id", "state", "next_at", "id"),
+    # An id is never given again, or the outcome of a deleted delivery could be taken for that of another.
+    sqlite_autoincrement=True,
 )

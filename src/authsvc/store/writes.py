@@ -10,17 +10,17 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ClauseElement, Table, bindparam, insert, select, update
+from sqlalchemy import BindParameter, ClauseElement, Table, bindparam, insert, or_, select, update
 
 from authsvc.domain.clock import Clock, now
 from authsvc.domain.ids import MAX_ID, IdSource, parse_id
 from authsvc.domain.orgs import OrgState
-from authsvc.domain.sessions import SessionState
-from authsvc.domain.tokens import new_token, token_hash
+from authsvc.domain.sessions import LIFETIME, AuthMethod, SessionState, SignIn
+from authsvc.domain.tokens import KEY_PREFIX, Permission, is_key_name, new_key, new_token, token_hash
 from authsvc.domain.users import USABLE_STATES, UserState, split_login_name
 from authsvc.errors import Refused
 from authsvc.store.executor import Executor, Prepared, Transaction
-from authsvc.store.schema import access_tokens, changes, org_domains, orgs, sessions, user_agents, users
+from authsvc.store.schema import access_tokens, api_keys, changes, org_domains, orgs, sessions, user_agents, users
 
 Outcome = Literal["created", "changed", "unchanged"]
 Values = Mapping[str, Any]
@@ -30,6 +30,14 @@ _ENDINGS = {
     (sessions.name, SessionState.TERMINATED.value): "terminated",
     (users.name, UserState.DELETED.value): "deleted",
 }
+
+
+def _unknown_sign_in(at: int) -> Values:
+    return {"auth_method": AuthMethod.UNKNOWN.value, "expires_at": at + LIFETIME}
+
+
+# What a new row holds in columns that are not given, by the time at which it is made.
+_DEFAULTS: Mapping[Table, Callable[[int], Values]] = {sessions: _unknown_sign_in}
 
 
 class Change(NamedTuple):
@@ -53,8 +61,11 @@ class Writes:
         self._agent = executor.prepare(select(user_agents.c.id).where(user_agents.c.id == bindparam("id")))
         self._newest_session = executor.prepare(_newest_session())
         self._session = executor.prepare(_session())
+        self._org = executor.prepare(select(orgs.c.state).where(orgs.c.id == bindparam("id")))
         self._token = {column: executor.prepare(_token(column)) for column in ("id", "token_hash")}
         self._revoke = executor.prepare(_revoke())
+        self._key = {column: executor.prepare(_key(column)) for column in ("id", "name", "key_hash")}
+        self._touch_key = executor.prepare(_touch_key())
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin a write transaction, for several writes that belong together."""
@@ -91,33 +102,50 @@ class Writes:
         *,
         owner: int | None = None,
         touched: bool = False,
+        stamp: str | None = None,
     ) -> Outcome:
         """Make the entity `values["id"]` hold `values`; columns that are not given keep what they hold.
 
         `owner` is the organization that `changes` names. `touched` says that something changes which belongs to
         the entity but stands in another table: then it counts as changed even if its own columns are the same.
+        `stamp` names a column that gets the time of the change unless it holds one: when something ended.
         A new entity is as old as its `created_at` says, if that is given.
         """
-        stored = await self.stored(tx, table, values["id"], values)
+        stored = await self.stored(tx, table, values["id"], (*values, *([stamp] if stamp else [])))
         if stored is None:
-            await self._insert(tx, table, values, owner)
+            await self._insert(tx, table, values, owner, stamp)
             return "created"
-        if stored == values and not touched:
+        stamped = stamp if stamp and stored[stamp] is None else None
+        is_same = all(stored[name] == value for name, value in values.items())
+        if is_same and not stamped and not touched:
             return "unchanged"
-        change = await self.record(tx, table, values["id"], _action(table, stored, values), owner)
-        names = tuple(values)
+        change = await self.record(tx, table, values["id"], _action(table, stored, values, stamped), owner)
+        new = {**values, **({stamped: change.at} if stamped else {})}
+        names = tuple(new)
         prepared = self.statement(("update", table, names), lambda: _update(table, names))
-        await tx.execute(prepared, key=values["id"], **values, sequence=change.sequence, changed_at=change.at)
+        await tx.execute(prepared, key=values["id"], **new, sequence=change.sequence, changed_at=change.at)
         return "changed"
 
-    async def open_session(self, user_id: int, agent_id: int) -> int:
+    async def open_session(self, user_id: int, agent_id: int, sign_in: SignIn = SignIn()) -> int:  # noqa: B008 - a value
         """The id of the user's session on the agent; a new one if there is none or the newest has ended.
 
         Raises:
-            Refused: the user cannot sign in, or there is no such agent.
+            Refused: the user cannot sign in, there is no such agent, or what `sign_in` says of a new session cannot
+                be: its organization does not exist or is not active, it would be over at once or never, or half of
+                its impersonator is missing.
         """
         async with self.transaction() as tx:
-            return await self._open_session(tx, user_id, agent_id)
+            return await self._open_session(tx, user_id, agent_id, sign_in)
+
+    async def end_session(self, session_id: int) -> bool:
+        """End a session; whether it was active. Twice is the same as once."""
+        async with self.transaction() as tx:
+            row = await tx.fetch_one(self._session, id=session_id)
+            if row is None or row[1] != SessionState.ACTIVE:
+                return False
+            ended = {"id": session_id, "state": SessionState.TERMINATED.value}
+            await self.put(tx, sessions, ended, owner=row[3], stamp="ended_at")
+            return True
 
     async def create_token(self, user_id: int, session_id: int | None, ttl_microseconds: int) -> tuple[int, str]:
         """A new access token, and its id. The plain token exists only in the answer.
@@ -139,7 +167,7 @@ class Writes:
         """
         async with self.transaction() as tx:
             user_id = await self._find_user(tx, login_name)
-            session_id = None if agent_id is None else await self._open_session(tx, user_id, agent_id)
+            session_id = None if agent_id is None else await self._open_session(tx, user_id, agent_id, SignIn())
             return await self._create_token(tx, user_id, session_id, ttl_microseconds)
 
     async def revoke_token(self, token_or_id: str) -> bool:
@@ -155,9 +183,51 @@ class Writes:
                 await tx.execute(self._revoke, key=row[0], revoked_at=change.at)
         return row is not None
 
-    async def _insert(self, tx: Transaction, table: Table, values: Values, owner: int | None) -> None:
+    async def create_key(self, name: str, permissions: frozenset[Permission]) -> tuple[int, str]:
+        """A new API key, and its id. The plain key exists only in the answer.
+
+        Raises:
+            Refused: the name cannot be one or is that of a key that is not revoked, or nothing is permitted.
+        """
+        if not is_key_name(name):
+            raise Refused(f"a key's name has 1 to 200 characters, is no number and does not begin with {KEY_PREFIX}")
+        if not permissions:
+            raise Refused("an API key needs at least one permission")
+        key_id, key = self._ids.next(), new_key()
+        values = {
+            "id": key_id,
+            "name": name,
+            "key_hash": token_hash(key),
+            "permissions": " ".join(sorted(permissions)),
+        }
+        async with self.transaction() as tx:
+            same = await tx.fetch_one(self._key["name"], value=name)
+            if same is not None and same[1] is None:
+                raise Refused(f"there is an API key with the name {name}")
+            await self._insert(tx, api_keys, values, None)
+        return key_id, key
+
+    async def revoke_key(self, key_or_id_or_name: str) -> bool:
+        """Revoke an API key, given itself or by its id or name; whether it exists. Twice is the same as once."""
+        column, value = _key_reference(key_or_id_or_name)
+        async with self.transaction() as tx:
+            row = await tx.fetch_one(self._key[column], value=value)
+            if row is not None:
+                await self.put(tx, api_keys, {"id": row[0]}, stamp="revoked_at")
+        return row is not None
+
+    async def touch_key(self, key_id: int, at: int) -> None:
+        """Keep in mind that an API key was used at this time, in microseconds; `changes` does not tell."""
+        async with self.transaction() as tx:
+            await tx.execute(self._touch_key, key=key_id, at=at)
+
+    async def _insert(
+        self, tx: Transaction, table: Table, values: Values, owner: int | None, stamp: str | None = None
+    ) -> None:
         change = await self.record(tx, table, values["id"], "created", owner)
-        row = {"created_at": change.at, **values, "sequence": change.sequence, "changed_at": change.at}
+        defaults = _DEFAULTS[table](change.at) if table in _DEFAULTS else {}
+        moments = dict.fromkeys(["created_at", *([stamp] if stamp else [])], change.at)
+        row = {**defaults, **moments, **values, "sequence": change.sequence, "changed_at": change.at}
         names = tuple(name for name in row if name in table.c)
         prepared = self.statement(("insert", table, names), lambda: _insert(table, names))
         await tx.execute(prepared, **row)
@@ -181,30 +251,45 @@ class Writes:
             raise Refused(f"user {user_id} cannot sign in: organization {org_id} is not active")
         return int(org_id)
 
-    async def _open_session(self, tx: Transaction, user_id: int, agent_id: int) -> int:
+    async def _open_session(self, tx: Transaction, user_id: int, agent_id: int, sign_in: SignIn) -> int:
         owner = await self._owner_of(tx, user_id)
         if await tx.fetch_one(self._agent, id=agent_id) is None:
             raise Refused(f"there is no user agent {agent_id}")
         # Lists show only the newest session of a user on an agent; one behind it must not come to life again.
         newest = await tx.fetch_one(self._newest_session, user_id=user_id, agent_id=agent_id)
-        if newest is not None and newest[1] == SessionState.ACTIVE:
+        at = self._clock()
+        if newest is not None and newest[1] == SessionState.ACTIVE and newest[2] > at:
             return int(newest[0])
+        if not 0 < sign_in.lifetime <= MAX_ID - at:
+            raise Refused("a session must be over after it begins, and before the end of time")
+        if (sign_in.impersonator_email is None) != (sign_in.impersonator_reason is None):
+            raise Refused("an impersonator has an e-mail address and a reason")
+        if sign_in.org_id is not None:
+            await self._check_org(tx, sign_in.org_id)
         session_id = self._ids.next()
+        about = sign_in._asdict()
+        lifetime = about.pop("lifetime")
         values = {
+            **about,
             "id": session_id,
             "agent_id": agent_id,
             "user_id": user_id,
             "state": SessionState.ACTIVE.value,
+            "expires_at": at + lifetime,
         }
         await self._insert(tx, sessions, values, owner)
         return session_id
 
+    async def _check_org(self, tx: Transaction, org_id: int) -> None:
+        """An organization for which somebody signs in exists and is active."""
+        row = await tx.fetch_one(self._org, id=org_id)
+        if row is None or row[0] != OrgState.ACTIVE:
+            raise Refused(f"there is no active organization {org_id}")
+
     async def _create_token(self, tx: Transaction, user_id: int, session_id: int | None, ttl: int) -> tuple[int, str]:
         owner = await self._owner_of(tx, user_id)
         if session_id is not None:
-            row = await tx.fetch_one(self._session, id=session_id)
-            if row is None or tuple(row) != (user_id, SessionState.ACTIVE):
-                raise Refused(f"user {user_id} has no active session {session_id}")
+            await self._check_session(tx, user_id, session_id)
         token_id, token, at = self._ids.next(), new_token(), self._clock()
         if not 0 < ttl <= MAX_ID - at:
             raise Refused("a token must expire after it is made, and before the end of time")
@@ -220,8 +305,16 @@ class Writes:
         await self._insert(tx, access_tokens, values, owner)
         return token_id, token
 
+    async def _check_session(self, tx: Transaction, user_id: int, session_id: int) -> None:
+        """A session that gets a token is the user's, and neither ended nor over."""
+        owner, state, expires_at, _ = await tx.fetch_one(self._session, id=session_id) or (None, None, 0, None)
+        if owner != user_id or state != SessionState.ACTIVE or expires_at <= self._clock():
+            raise Refused(f"user {user_id} has no active session {session_id}")
 
-def _action(table: Table, stored: Values, values: Values) -> str:
+
+def _action(table: Table, stored: Values, values: Values, stamped: str | None) -> str:
+    if stamped == "revoked_at":
+        return "revoked"
     if stored.get("state") == values.get("state"):
         return "changed"
     return _ENDINGS.get((table.name, values.get("state", 0)), "changed")
@@ -272,7 +365,7 @@ def _account() -> ClauseElement:
 
 def _newest_session() -> ClauseElement:
     return (
-        select(sessions.c.id, sessions.c.state)
+        select(sessions.c.id, sessions.c.state, sessions.c.expires_at)
         .where(sessions.c.agent_id == bindparam("agent_id"), sessions.c.user_id == bindparam("user_id"))
         .order_by(sessions.c.created_at.desc(), sessions.c.id.desc())
         .limit(1)
@@ -280,7 +373,11 @@ def _newest_session() -> ClauseElement:
 
 
 def _session() -> ClauseElement:
-    return select(sessions.c.user_id, sessions.c.state).where(sessions.c.id == bindparam("id"))
+    return (
+        select(sessions.c.user_id, sessions.c.state, sessions.c.expires_at, users.c.org_id)
+        .join(users, users.c.id == sessions.c.user_id)
+        .where(sessions.c.id == bindparam("id"))
+    )
 
 
 def _token(column: str) -> ClauseElement:
@@ -295,3 +392,27 @@ def _revoke() -> ClauseElement:
     return (
         update(access_tokens).where(access_tokens.c.id == bindparam("key")).values(revoked_at=bindparam("revoked_at"))
     )
+
+
+def _key_reference(text: str) -> tuple[str, int | str | bytes]:
+    """The column in which an API key is looked up, and the value to look for."""
+    if text.startswith(KEY_PREFIX):
+        return "key_hash", token_hash(text)
+    key_id = parse_id(text)
+    return ("name", text) if key_id is None else ("id", key_id)
+
+
+def _key(column: str) -> ClauseElement:
+    """The key that is not revoked, of those that have had the same name."""
+    return (
+        select(api_keys.c.id, api_keys.c.revoked_at)
+        .where(api_keys.c[column] == bindparam("value"))
+        .order_by(api_keys.c.revoked_at.is_not(None))
+        .limit(1)
+    )
+
+
+def _touch_key() -> ClauseElement:
+    at: BindParameter[int] = bindparam("at")
+    later = or_(api_keys.c.last_used_at.is_(None), api_keys.c.last_used_at < at)
+    return update(api_keys).where(api_keys.c.id == bindparam("key"), later).values(last_used_at=at)

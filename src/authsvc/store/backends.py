@@ -1,0 +1,271 @@
+"""The reads of back ends that hold an API key: one statement each, compiled when the store opens.
+
+A list has a statement for each way through it, so that every page is a walk along an index: how long the list is,
+and how far into it the page begins, makes no difference.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.expression import tuple_
+
+from authsvc.domain.keyset import Position, Span
+from authsvc.domain.sessions import SESSION_EVENTS, SessionEvent, SessionRecord, SessionState
+from authsvc.domain.tokens import KeyRecord
+from authsvc.domain.ulid import Ulid
+from authsvc.domain.users import Person, UserState, UserType
+from authsvc.store.executor import Executor, Prepared
+from authsvc.store.schema import api_keys, changes, orgs, sessions, users
+
+_ACTIONS = tuple(SESSION_EVENTS.values())
+_BEGINNING, _END = -(2**63), 2**63 - 1
+_MS = 1_000  # microseconds
+
+Ways = dict[tuple[bool, ...], Prepared]
+
+
+class BackendReads:
+    """What back ends ask the store. Every method raises `Unavailable` when the database does not answer."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        either = (True, False)
+        self._ids = {table: executor.prepare(named(table)) for table in (orgs, users, sessions)}
+        self._person_id = executor.prepare(named(users).where(*_is_person()))
+        self._person = executor.prepare(_people().where(users.c.id == bindparam("id")))
+        by_external_id = _people().where(users.c.external_id == bindparam("external_id"))
+        self._person_by_external_id = executor.prepare(by_external_id)
+        self._people: Ways = {way: executor.prepare(_page_of_people(*way)) for way in product(either, either, either)}
+        self._sessions: Ways = {(way,): executor.prepare(_page_of_sessions(ascending=way)) for way in either}
+        self._events: Ways = {way: executor.prepare(_page_of_events(*way)) for way in product(either, either)}
+        self._event = executor.prepare(_events().where(changes.c.sequence == bindparam("sequence")))
+        self._key = executor.prepare(_keys().where(api_keys.c.key_hash == bindparam("key_hash")))
+        self._keys = executor.prepare(_keys().order_by(api_keys.c.created_at, api_keys.c.id))
+
+    async def person_id(self, ulid: Ulid) -> int | None:
+        """The id of a person that is not deleted."""
+        row = await self._executor.fetch_one(self._person_id, **_named(ulid))
+        return row[0] if row else None
+
+    async def person(self, user_id: int) -> Person | None:
+        """The person, unless deleted."""
+        row = await self._executor.fetch_one(self._person, id=user_id)
+        return Person._make(row) if row else None
+
+    async def person_by_external_id(self, external_id: str) -> Person | None:
+        """The person whom another system knows by this id, unless deleted."""
+        row = await self._executor.fetch_one(self._person_by_external_id, external_id=external_id)
+        return Person._make(row) if row else None
+
+    async def people(self, span: Span, email: str | None, org_id: int | None) -> list[Person]:
+        """People in the span; with an e-mail address (in upper or lower case) and in an organization, where given."""
+        statement = self._people[span.ascending, email is not None, org_id is not None]
+        rows = await self._executor.fetch_all(statement, **_bounds(span), email=email, org_id=org_id)
+        return [Person._make(row) for row in rows]
+
+    async def person_position(self, ulid: Ulid) -> Position | None:
+        """Where a user stands in the list of people, a deleted one too."""
+        row = await self._executor.fetch_one(self._ids[users], **_named(ulid))
+        return Position(row[1], row[0]) if row else None
+
+    async def org_id(self, ulid: Ulid) -> int | None:
+        """The id of an organization."""
+        row = await self._executor.fetch_one(self._ids[orgs], **_named(ulid))
+        return row[0] if row else None
+
+    async def session_id(self, ulid: Ulid) -> int | None:
+        """The id of a session, in whatever state."""
+        row = await self._executor.fetch_one(self._ids[sessions], **_named(ulid))
+        return row[0] if row else None
+
+    async def session_position(self, user_id: int, ulid: Ulid) -> Position | None:
+        """Where a session of the user, in whatever state, stands in the list of their sessions."""
+        row = await self._executor.fetch_one(self._ids[sessions], **_named(ulid))
+        return Position(row[1], row[0]) if row and row[2] == user_id else None
+
+    async def sessions(self, user_id: int, span: Span, now: int) -> list[SessionRecord]:
+        """The user's sessions in the span that are active, and are not over at the time `now`, in microseconds."""
+        statement = self._sessions[(span.ascending,)]
+        rows = await self._executor.fetch_all(statement, **_bounds(span), user_id=user_id, now=now)
+        return [SessionRecord._make(row) for row in rows]
+
+    async def session_events(
+        self,
+        span: Span,
+        actions: tuple[str, ...] | None = None,
+        start: int | None = None,
+        end: int | None = None,
+        org_id: int | None = None,
+    ) -> list[SessionEvent]:
+        """What has happened to sessions, ordered by the numbers of the changes, which are the ids of the positions.
+
+        With these actions only, if given, of those in `SESSION_EVENTS`; from the time `start` and before the time
+        `end`, in microseconds; and to sessions for the organization `org_id`.
+        """
+        wanted = [action for action in _ACTIONS if actions is None or action in actions]
+        if not wanted:
+            return []
+        rows = await self._executor.fetch_all(
+            self._events[span.ascending, org_id is not None],
+            low=span.low.id,
+            high=span.high.id,
+            action=wanted[0],
+            other_action=wanted[-1],
+            start=_BEGINNING if start is None else start,
+            end=_END if end is None else end,
+            org_id=org_id,
+            limit=span.limit,
+        )
+        return [_event(row) for row in rows]
+
+    async def session_event(self, sequence: int) -> SessionEvent | None:
+        """The event that is the change with this number, if it is one."""
+        row = await self._executor.fetch_one(self._event, sequence=sequence)
+        return _event(row) if row else None
+
+    async def key(self, key_hash: bytes) -> KeyRecord | None:
+        """The API key with this hash, a revoked one too."""
+        row = await self._executor.fetch_one(self._key, key_hash=key_hash)
+        return KeyRecord._make(row) if row else None
+
+    async def keys(self) -> list[KeyRecord]:
+        """All API keys, the oldest first, revoked ones too."""
+        return [KeyRecord._make(row) for row in await self._executor.fetch_all(self._keys)]
+
+
+def named(table: Table) -> Select[*tuple[Any, ...]]:
+    """The id and the time of the row with the ULID `text`, and a session's user.
+
+    It came with this ULID; or it came with none, and has the `id` that the ULID tells and was made in its `ms`.
+    """
+    native = and_(
+        table.c.ulid.is_(None),
+        table.c.id == bindparam("id"),
+        table.c.created_at // literal_column(str(_MS), Integer) == bindparam("ms"),
+    )
+    columns = [table.c.user_id] if table is sessions else []
+    return select(table.c.id, table.c.created_at, *columns).where(or_(table.c.ulid == bindparam("text"), native))
+
+
+def _named(ulid: Ulid) -> dict[str, Any]:
+    return ulid._asdict()
+
+
+def _bounds(span: Span) -> dict[str, int]:
+    return {
+        "low_at": span.low.created_at,
+        "low_id": span.low.id,
+        "high_at": span.high.created_at,
+        "high_id": span.high.id,
+        "limit": span.limit,
+    }
+
+
+def _within(statement: Select[Any], table: Table, *, ascending: bool) -> Select[Any]:
+    """A page of the rows of `table`, by time and id."""
+    order = [table.c.created_at, table.c.id]
+    place = tuple_(*order)
+    return (
+        statement.where(
+            place > tuple_(bindparam("low_at", type_=BigInteger), bindparam("low_id", type_=BigInteger)),
+            place < tuple_(bindparam("high_at", type_=BigInteger), bindparam("high_id", type_=BigInteger)),
+        )
+        .order_by(*(order if ascending else [column.desc() for column in order]))
+        .limit(bindparam("limit"))
+    )
+
+
+def _is_person() -> tuple[ColumnElement[bool], ...]:
+    """As the indexes of people say it, with the numbers themselves: an index cannot be chosen by a parameter."""
+    return (
+        users.c.type == literal_column(str(UserType.HUMAN.value), Integer),
+        users.c.state != literal_column(str(UserState.DELETED.value), Integer),
+    )
+
+
+def _people() -> Select[*tuple[Any, ...]]:
+    last_login = select(func.max(sessions.c.created_at)).where(sessions.c.user_id == users.c.id).scalar_subquery()
+    columns = [users.c[name] for name in Person._fields if name in users.c]
+    return select(*columns, last_login).where(*_is_person())
+
+
+def _page_of_people(ascending: bool, has_email: bool, has_org: bool) -> Select[Any]:  # noqa: FBT001 - keys of a table
+    statement = _people()
+    if has_email:
+        statement = statement.where(func.lower(users.c.email) == func.lower(cast(bindparam("email"), Text)))
+    if has_org:
+        statement = statement.where(users.c.org_id == bindparam("org_id"))
+    return _within(statement, users, ascending=ascending)
+
+
+_RECORD = (
+    *(sessions.c[name] for name in SessionRecord._fields[: SessionRecord._fields.index("user_id")]),
+    *(users.c.id, users.c.ulid, users.c.created_at),
+    *(orgs.c.id, orgs.c.ulid, orgs.c.created_at),
+)
+
+
+def _page_of_sessions(*, ascending: bool) -> Select[Any]:
+    statement = (
+        select(*_RECORD)
+        .select_from(sessions)
+        .join(users, users.c.id == sessions.c.user_id)
+        .outerjoin(orgs, orgs.c.id == sessions.c.org_id)
+        .where(
+            sessions.c.user_id == bindparam("user_id"),
+            sessions.c.state == SessionState.ACTIVE.value,
+            sessions.c.expires_at > bindparam("now"),
+        )
+    )
+    return _within(statement, sessions, ascending=ascending)
+
+
+def _events() -> Select[*tuple[Any, ...]]:
+    return (
+        select(changes.c.sequence, changes.c.at, changes.c.action, *_RECORD)
+        .select_from(changes)
+        .join(sessions, sessions.c.id == changes.c.entity_id)
+        .join(users, users.c.id == sessions.c.user_id)
+        .outerjoin(orgs, orgs.c.id == sessions.c.org_id)
+        .where(changes.c.kind == literal_column("'session'", Text))
+    )
+
+
+def _page_of_events(ascending: bool, has_org: bool) -> Select[Any]:  # noqa: FBT001 - keys of a table
+    sequence = changes.c.sequence
+    statement = _events().where(
+        sequence > bindparam("low"),
+        sequence < bindparam("high"),
+        changes.c.action.in_([bindparam("action"), bindparam("other_action")]),
+        changes.c.at >= bindparam("start"),
+        changes.c.at < bindparam("end"),
+    )
+    if has_org:
+        statement = statement.where(sessions.c.org_id == bindparam("org_id"))
+    return statement.order_by(sequence if ascending else sequence.desc()).limit(bindparam("limit"))
+
+
+def _event(row: tuple[Any, ...]) -> SessionEvent:
+    sequence, at, action, *record = row
+    return SessionEvent(sequence, at, action, SessionRecord._make(record))
+
+
+def _keys() -> Select[*tuple[Any, ...]]:
+    return select(*(api_keys.c[name] for name in KeyRecord._fields))
