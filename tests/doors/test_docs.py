@@ -11,12 +11,14 @@ import orjson
 import pytest
 from doors.peers import AsgiReply, asgi, http1, http1_request
 from doors.stage import NAME, playing, stage_service
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from authsvc.app import AUTH, JSON_PREFIX, api_document
+from authsvc.app import AUTH, EVENTS, JSON_PREFIX, USER_MANAGEMENT, api_document
 from authsvc.doors.docs import Docs
 from authsvc.transcoding import Transcoder
 
 PATHS = sorted(Docs.PATHS)
+BACK_ENDS = [*USER_MANAGEMENT.methods, *EVENTS.methods]
 TYPES = {
     "/docs": "text/html; charset=utf-8",
     "/docs/start.js": "text/javascript; charset=utf-8",
@@ -190,7 +192,7 @@ async def test_every_route_of_the_door_is_in_the_document() -> None:
     found = places(orjson.loads((await ask("/openapi.json")).body))
     assert found == routes([method.descriptor for method in service.methods.values()])
     assert ("POST", "/say", f"{NAME}/Say") in found
-    assert places(api_document()) == routes(AUTH.methods)
+    assert places(api_document()) == routes([*AUTH.methods, *BACK_ENDS])
 
 
 async def test_methods_that_need_a_caller_say_so() -> None:
@@ -212,10 +214,48 @@ def test_the_service_says_how_to_sign_in() -> None:
 def test_tokens_of_today_come_first() -> None:
     """People who may choose are led to what works; what comes later says so."""
     document = api_document()
-    assert list(document["components"]["securitySchemes"]) == ["bearer", "oauth2"]
+    assert list(document["components"]["securitySchemes"]) == ["bearer", "oauth2", "apiKey"]
     assert "Not served yet." in document["components"]["securitySchemes"]["oauth2"]["description"]
     requirements = document["paths"]["/auth/v1/users/me"]["get"]["security"]
     assert requirements == [{"bearer": []}, {"oauth2": ["openid"]}]
+
+
+def test_back_ends_have_keys() -> None:
+    """Each of their methods asks for an API key with its permission and for nothing else, under no prefix."""
+    document = api_document()
+    asked = {
+        (verb, path): operation["security"]
+        for path, item in document["paths"].items()
+        for verb, operation in item.items()
+        if operation["x-rpc"].startswith("workos.")
+    }
+    assert len(asked) == len(BACK_ENDS)
+    assert asked["get", "/user_management/users/{id}/sessions"] == [{"apiKey": ["session.read"]}]
+    assert asked["post", "/user_management/sessions/revoke"] == [{"apiKey": ["session.write"]}]
+    assert {name for one in asked.values() for each in one for name in each} == {"apiKey"}
+    scheme = document["components"]["securitySchemes"]["apiKey"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+def test_both_faces_are_one_valid_document() -> None:
+    """Each has its own errors; messages and enums are described as the face that they belong to writes them."""
+    document = api_document()
+    assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
+    errors = {
+        operation["responses"]["default"]["$ref"]: operation["x-rpc"].partition(".")[0]
+        for item in document["paths"].values()
+        for operation in item.values()
+    }
+    assert sorted(errors.values()) == ["workos", "zitadel"]
+    schemas = document["components"]["schemas"]
+    session = schemas["workos.user_management.v1.Session"]
+    assert session["properties"]["ended_at"]["type"] == ["string", "null"]
+    assert {"id", "ip_address", "ended_at", "status"} <= set(session["required"])
+    assert {"organization_id", "impersonator"}.isdisjoint(session["required"])
+    status = schemas["workos.user_management.v1.SessionStatus"]["anyOf"][0]["enum"]
+    assert status == ["unspecified", "active", "expired", "revoked"]
+    assert "required" not in schemas["workos.user_management.v1.RevokeSessionRequest"]
+    assert "required" not in schemas["zitadel.user.v1.User"]
 
 
 def test_the_limit_of_a_page_is_described() -> None:

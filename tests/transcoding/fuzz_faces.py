@@ -19,7 +19,7 @@ from transcoding.fuzz_bombs import MARK, Request
 from transcoding.protojson.strategies import canonical
 
 from authsvc.transcoding import BadRequest, Call, Dialect, MethodNotAllowed, NoRoute, Transcoder, aip193_error
-from authsvc.transcoding.protojson import Codec, Style
+from authsvc.transcoding.protojson import Codec, Style, short_enum_name
 from authsvc.transcoding.protojson._codec import EncodeError
 
 ERROR_BYTES = 200
@@ -132,7 +132,17 @@ LENIENT = face(
         reserved_expansion=True,
     ),
 )
-CORES = {each.name: each for each in (STRICT, LENIENT)}
+# What no other face chooses, but for what writes more than was read, or less.
+NAMED = face(
+    "named",
+    Dialect(
+        style=Style(enum_name=short_enum_name),
+        content_type="application/json; charset=utf-8",
+        empty_bodies=True,
+        explain=True,
+    ),
+)
+CORES = {each.name: each for each in (STRICT, LENIENT, NAMED)}
 
 
 def _check(face: Face, request: Request) -> Verdict:
@@ -194,7 +204,7 @@ def _refused(call: Call, error: BadRequest) -> tuple[str, ...]:
         raise Violation("an error that repeats what the client sent", repr(text))
     if error.http_status not in {400, 415}:
         raise Violation("a status that no bad request has", str(error.http_status))
-    answer = call.failure(Status(code=Code.INVALID_ARGUMENT, message=text), error.http_status)
+    answer = call.failure(call.refusal(error), error.http_status)
     if answer.status != error.http_status:
         raise Violation("a status that is not the error's", str(answer.status))
     sound(answer.headers, answer.body, head=call.head)
@@ -230,7 +240,7 @@ def sound(headers: list[tuple[bytes, bytes]], body: bytes, *, head: bool, ours: 
         raise Violation("a content-length that is wrong", f"{named[b'content-length']!r} for {len(body)}")
     if named.get(b"content-encoding") == b"gzip":
         body = gzip.decompress(body)
-    if ours and named[b"content-type"] == b"application/json":
+    if ours and named[b"content-type"].startswith(b"application/json"):
         read_json(body)
 
 
@@ -263,7 +273,7 @@ def _stream(call: Call, data: bytes) -> str:
     if status != 200:
         raise Violation("a stream that is not 200", str(status))
     sendable(headers)
-    kind = dict(headers)[b"content-type"].decode("latin-1")
+    kind = dict(headers)[b"content-type"].decode("latin-1").partition(";")[0]
     if call.method.output_type.name == "Item":
         read_stream(kind, body)
     return kind

@@ -297,9 +297,9 @@ def test_routes_share_what_is_known_of_a_type(monkeypatch: pytest.MonkeyPatch) -
     compiled: list[Any] = []
     names = _query._names
 
-    def counted(descriptor: Any, encoders: Any) -> Any:
+    def counted(descriptor: Any, *more: Any) -> Any:
         compiled.append(descriptor)
-        return names(descriptor, encoders)
+        return names(descriptor, *more)
 
     monkeypatch.setattr(_query, "_names", counted)
     transcoder = Transcoder(methods({f"M{number}": rule("GET", f"/{number}/{{id}}") for number in range(20)}))

@@ -1,26 +1,28 @@
-"""The OpenAPI document of what the JSON door serves."""
+"""The OpenAPI document of what the JSON door serves, in all its faces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.resources import files
 from typing import Any
 
 from google.protobuf.descriptor import MethodDescriptor
 
 from authsvc import __version__
 from authsvc.transcoding import Transcoder
-from authsvc.transcoding.openapi import SYSTEM_PARAMETERS, Security, document
+from authsvc.transcoding.openapi import SYSTEM_PARAMETERS, Security, comments, document, merged
 
 _TITLE = "authsvc"
 _DESCRIPTION = """\
-Who am I, where am I signed in, what may I do: for whoever holds a token.
+Who am I, where am I signed in, what may I do: for whoever holds a token. And for back ends that hold an API key: who
+are the people, where are they signed in, and sign them out, as WorkOS's clients ask for it.
 
 The same address serves the same calls as gRPC and gRPC-Web: an operation's `x-rpc` is the path, without its slash.
 
 **Tokens** are opaque. `authsvc token create` makes one; paste it as `bearer`. The endpoints of `oauth2`, by which
-people will sign in themselves, are not served yet.
+people will sign in themselves, are not served yet. **API keys** are made by `authsvc apikey create`; paste one as
+`apiKey`. A token is good for nothing where an API key is asked for, nor is a key where a token is.
 """
-# Any one of these is enough.
 _SCHEMES: dict[str, dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token that `authsvc token create` has made."},
     "oauth2": {
@@ -34,23 +36,42 @@ _SCHEMES: dict[str, dict[str, Any]] = {
             }
         },
     },
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key that `authsvc apikey create` has made, with the permission that the call asks for.",
+    },
 }
-_REQUIREMENTS: list[Mapping[str, list[str]]] = [{"bearer": []}, {"oauth2": ["openid"]}]
+_Requirements = Sequence[Mapping[str, Sequence[str]]]
+# Any one of these is enough.
+_OF_TOKENS: _Requirements = [{"bearer": []}, {"oauth2": ["openid"]}]
+# By what a method declares as its permission; every other permission is one of API keys.
+_REQUIREMENTS: dict[str, _Requirements] = {"": [], "authenticated": _OF_TOKENS}
 
 
-def describe(
-    transcoder: Transcoder, comments: Mapping[str, str], needs_caller: Callable[[MethodDescriptor], bool]
-) -> dict[str, Any]:
-    """Describe every route of a transcoder.
+def describe(transcoders: Iterable[Transcoder], permission: Callable[[MethodDescriptor], str]) -> dict[str, Any]:
+    """Describe every route of transcoders, of which there is one at least, in one document.
 
-    `comments` are the doc comments by full name; `needs_caller` tells which methods want a token.
+    `permission` tells what a method asks for: empty for nothing, `authenticated` for a token, or a permission of API
+    keys.
     """
-    return document(
-        transcoder,
-        title=_TITLE,
-        version=__version__,
-        description=_DESCRIPTION,
-        comments=comments,
-        security=Security(schemes=_SCHEMES, requirements=_REQUIREMENTS, needed=needs_caller),
-        shared_parameters=SYSTEM_PARAMETERS,
-    )
+    said = comments((files("authsvc_web") / "contract.binpb").read_bytes())
+
+    def required(method: MethodDescriptor) -> _Requirements:
+        name = permission(method)
+        # Of plain bearer schemes OpenAPI 3.1 takes what is needed as a list of roles.
+        return _REQUIREMENTS.get(name, [{"apiKey": [name]}])
+
+    first, *others = [
+        document(
+            transcoder,
+            title=_TITLE,
+            version=__version__,
+            description=_DESCRIPTION,
+            comments=said,
+            security=Security(schemes=_SCHEMES, required=required),
+            shared_parameters=SYSTEM_PARAMETERS,
+        )
+        for transcoder in transcoders
+    ]
+    return merged(first, *others)

@@ -39,7 +39,7 @@ def answer(
 
     Args:
         status: of HTTP.
-        content_type: of the body.
+        content_type: of the body; empty for an answer without one.
         body: before compression.
         accept_encoding: the header of the request; a body that is worth it is compressed with gzip. None compresses
             nothing.
@@ -47,7 +47,8 @@ def answer(
         head: whether the method is HEAD, whose answer has the headers without the body.
 
     """
-    headers = [(b"content-type", content_type.encode("latin-1")), (b"x-content-type-options", b"nosniff")]
+    headers = [(b"content-type", content_type.encode("latin-1"))] if content_type else []
+    headers.append((b"x-content-type-options", b"nosniff"))
     if accept_encoding is None or len(body) < _WORTH_COMPRESSING or not _COMPRESSIBLE.match(content_type):
         accept_encoding = ""
     else:

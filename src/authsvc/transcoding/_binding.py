@@ -112,8 +112,9 @@ class _PathField:
     @classmethod
     def of(cls, check: "_Check", variable: Variable, dialect: Dialect) -> "_PathField":
         *outer, field = check.path_fields(variable)
-        path = ".".join(each.json_name for each in [*outer, field])
-        return cls(variable.name, path, variable.multi, dialect.reserved_expansion, outer, field, text_reader(field))
+        path = ".".join(dialect.style.field_name(each) for each in [*outer, field])
+        read = text_reader(field, dialect.style.enum_name)
+        return cls(variable.name, path, variable.multi, dialect.reserved_expansion, outer, field, read)
 
     def put(self, message: Message, captures: Mapping[str, str]) -> None:
         raw = captures[self.variable]

@@ -9,11 +9,12 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
 from ._accept import Headers, header, is_json
-from ._answer import JSON, Answer, HeaderList, answer
+from ._answer import Answer, HeaderList, answer
 from ._binding import Binding
-from ._errors import UnsupportedMediaType
-from ._framing import EVENTS, LINES, Framing, Raw, choose
-from ._status import ErrorWriter
+from ._dialect import Dialect
+from ._errors import BadRequest, UnsupportedMediaType
+from ._framing import ARRAY, EVENTS, LINES, Framing, Raw, choose
+from ._status import ErrorWriter, refused
 from ._view import Views
 from .protojson import EncodeError
 
@@ -31,9 +32,10 @@ class Target:
     views: Views
     # Finds the google.api.HttpBody in an answer; None where answers are JSON.
     content: Callable[[Any], Any] | None
+    # Whether answers have no body at all.
+    empty: bool
     errors: ErrorWriter
-    lenient_bodies: bool
-    compress: bool
+    dialect: Dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Call:
         self._captures = captures
         self._request = request
         self._view = target.views.usual
-        self._content_type = JSON if target.content is None else _UNTYPED
+        self._content_type = target.dialect.content_type if target.content is None else _UNTYPED
         self._chosen: Framing | None = None
 
     @property
@@ -110,6 +112,8 @@ class Call:
             EncodeError: it has no JSON form.
 
         """
+        if self._target.empty:
+            return b""
         if self._target.content is None:
             if self.method.server_streaming:
                 self._framing()
@@ -121,10 +125,16 @@ class Call:
 
     def answer(self, body: bytes) -> Answer:
         """Return the answer of a unary call that ended well; the body is what `encode` returned."""
+        if self._target.empty:
+            return answer(200, "", body, head=self.head)
         # Caches have to know that a mask may come as a header, also from an answer to a request that had none.
         vary = [] if self.raw else [_MASK]
         accepted = self._accepted_encoding()
         return answer(200, self._content_type, body, accept_encoding=accepted, vary=vary, head=self.head)
+
+    def refusal(self, error: BadRequest) -> Status:
+        """Return how a call ends whose request has been refused; `failure` then takes `error.http_status` too."""
+        return refused(error, explain=self._target.dialect.explain)
 
     def failure(self, status: Status, http_status: int | None = None) -> Answer:
         """Return the answer of a call that failed before anything was sent.
@@ -132,7 +142,9 @@ class Call:
         `http_status` replaces that of the table of google.rpc.Code, where HTTP has a better one.
         """
         code, body = self._target.errors.write(status, http_status, pretty=self._view.pretty)
-        return answer(code, JSON, body, accept_encoding=self._accepted_encoding(), head=self.head)
+        return answer(
+            code, self._target.dialect.content_type, body, accept_encoding=self._accepted_encoding(), head=self.head
+        )
 
     def stream_head(self) -> tuple[int, HeaderList]:
         """Return the status and the headers a stream begins with, `encode` having seen its first message if any."""
@@ -162,11 +174,12 @@ class Call:
                 self._chosen = Raw()
             else:
                 accept = EVENTS if self._view.events else header(self._request.headers, b"accept")
-                self._content_type, self._chosen = choose(accept)
+                content_type, self._chosen = choose(accept)
+                self._content_type = self._target.dialect.content_type if content_type == ARRAY else content_type
         return self._chosen
 
     def _accepted_encoding(self) -> str | None:
-        return header(self._request.headers, b"accept-encoding") if self._target.compress else None
+        return header(self._request.headers, b"accept-encoding") if self._target.dialect.compress else None
 
     def _mask_header(self) -> str:
         return header(self._request.headers, _MASK)
@@ -176,7 +189,7 @@ class Call:
         if encoding.lower() not in {"", "identity"}:
             raise UnsupportedMediaType("content-encoding", "is not supported; send the body as it is")
         content_type = header(self._request.headers, b"content-type")
-        lenient = self._target.lenient_bodies or self._target.binding.raw_body
+        lenient = self._target.dialect.lenient_bodies or self._target.binding.raw_body
         if not lenient and not is_json(content_type):
             raise UnsupportedMediaType("content-type", "must be application/json, in UTF-8")
         if self._target.binding.raw_body and not _is_printable(content_type):

@@ -3,6 +3,8 @@
 Nothing here quotes what a client sent, nor names a Python class: the texts may be shown to anybody.
 """
 
+from google.rpc.error_details_pb2 import BadRequest as BadRequestDetail
+
 _SHOWN_FIELD_BYTES = 100
 _SHOWN_BYTES = 200
 
@@ -34,19 +36,32 @@ class BadRequest(Exception):
     `str()` is `field: reason`, at most 200 bytes of UTF-8.
 
     Attributes:
-        field: the field in ProtoJSON names, such as `query.limit` or `queries[2].state`; may be empty.
+        field: the field in the names of the style, such as `query.limit` or `queries[2].state`; may be empty.
         reason: what is wrong with it; always one of this library's own sentences.
+        unknown: the client's own name of what there is no field for; in no text of an error.
         http_status: the status of HTTP for it.
 
     """
 
     http_status = 400
 
-    def __init__(self, field: str, reason: str) -> None:
-        """Keep both parts in full; only the printed form is shortened."""
+    def __init__(self, field: str, reason: str, *, unknown: str = "") -> None:
+        """Keep all parts in full; only the printed form is shortened."""
         super().__init__(field, reason)
         self.field = field
         self.reason = reason
+        self.unknown = unknown
+
+    def violation(self) -> BadRequestDetail.FieldViolation | None:
+        """Return which field of the request is wrong, and why; None where it is not a field that is.
+
+        What is unknown is named as the client has named it, a long name reduced to its end.
+        """
+        if self.unknown:
+            inside = f"{self.field}." if self.field else ""
+            field = f"{inside}{self.unknown}".encode(errors="replace").decode()
+            return _violation(field, "is not a known field", "UNKNOWN_FIELD")
+        return _violation(self.field, self.reason) if self.field else None
 
     def __str__(self) -> str:
         """Return `field: reason`, a long field reduced to its end."""
@@ -54,7 +69,15 @@ class BadRequest(Exception):
         return text.encode()[:_SHOWN_BYTES].decode(errors="ignore")
 
 
-class UnsupportedMediaType(BadRequest):
+class BadHeader(BadRequest):
+    """A header of the request is wrong; `field` is its name."""
+
+    def violation(self) -> BadRequestDetail.FieldViolation | None:
+        """Return None: a header is no field."""
+        return None
+
+
+class UnsupportedMediaType(BadHeader):
     """The body is of a type, or in an encoding, that is not read here: HTTP 415, gRPC INVALID_ARGUMENT."""
 
     http_status = 415
@@ -65,14 +88,16 @@ class Unreadable(Exception):
 
     Attributes:
         reason: what is wrong, without the value.
-        path: where, in ProtoJSON names, as far as it is known.
+        path: where, in the names of the style, as far as it is known.
+        unknown: the name in the value at `path` that no field has; empty if that is not what is wrong.
 
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, unknown: str = "") -> None:
         """Start at the value itself."""
         super().__init__(reason)
         self.reason = reason
+        self.unknown = unknown
         self.path = ""
 
     def inside(self, place: str) -> "Unreadable":
@@ -106,6 +131,10 @@ class MethodNotAllowed(Exception):
         """Keep the allowed methods."""
         super().__init__("this path does not accept the HTTP method")
         self.allowed = allowed
+
+
+def _violation(field: str, description: str, reason: str = "") -> BadRequestDetail.FieldViolation:
+    return BadRequestDetail.FieldViolation(field=_tail(field), description=description, reason=reason)
 
 
 def _tail(field: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
@@ -48,6 +48,14 @@ def is_http_body(holder: Descriptor | FieldDescriptor) -> bool:
         kind = holder.message_type
         return not holder.is_repeated and kind is not None and kind.full_name == HTTP_BODY
     return bool(holder.full_name == HTTP_BODY)
+
+
+def is_empty(method: MethodDescriptor, field: FieldDescriptor | None) -> bool:
+    """Whether the one answer of a method, or the field of it that is sent, is a message without fields."""
+    if method.server_streaming or (field is not None and field.is_repeated):
+        return False
+    shown = method.output_type if field is None else field.message_type
+    return shown is not None and not shown.fields and not shown.is_extendable
 
 
 def map_entry(field: FieldDescriptor) -> Descriptor | None:

@@ -27,6 +27,7 @@ from ._fields import (
 from ._url import decode_query_name, decode_query_value, path_text
 from .protojson import Style
 from .protojson._encoder import Encode, Encoders
+from .protojson._enums import EnumName
 from .protojson._scalars import text_reader
 from .protojson._wellknown_in import well_known_text
 
@@ -46,10 +47,10 @@ _Special = tuple[Message, Encode]
 
 
 class _Step(NamedTuple):
-    """A message field to go through; the oneof it belongs to, or empty."""
+    """A message field to go through, with its name in errors; the oneof it belongs to, or empty."""
 
     name: str
-    json_name: str
+    shown: str
     oneof: str
     inside: Descriptor
     # Of a well-known type: tells whether what has been put inside has a JSON form.
@@ -57,14 +58,14 @@ class _Step(NamedTuple):
 
 
 class _Leaf(NamedTuple):
-    """A field that a parameter can set.
+    """A field that a parameter can set, with its name in errors.
 
     `places` are the scalar fields it writes, relative to its message: two spellings of one value, such as
     `when` and `when.seconds`, have a place in common.
     """
 
     name: str
-    json_name: str
+    shown: str
     oneof: str
     repeated: bool
     places: tuple[str, ...]
@@ -91,9 +92,10 @@ class _Parameter(NamedTuple):
 class NameTables:
     """The names of all message types met so far, for the routes that share them."""
 
-    def __init__(self) -> None:
-        """Start without any."""
-        self._encoders = Encoders(Style())
+    def __init__(self, style: Style | None = None) -> None:
+        """Take what fields and enum values are called."""
+        self._style = style or Style()
+        self._encoders = Encoders(self._style)
         self._tables: dict[Descriptor, _Names] = {}
 
     def of(self, descriptor: Descriptor) -> _Names:
@@ -101,7 +103,7 @@ class NameTables:
         if descriptor not in self._tables:
             for each in reachable(descriptor):
                 if each not in self._tables:
-                    self._tables[each] = _names(each, self._encoders)
+                    self._tables[each] = _names(each, self._style, self._encoders)
         return self._tables[descriptor]
 
 
@@ -151,7 +153,7 @@ class QueryReader:
             elif name in self._system:
                 _keep(system, self._system[name], raw)
             elif self._reject_unknown:
-                raise BadRequest("", "the query has an unknown parameter")
+                raise BadRequest("", "the query has an unknown parameter", unknown=name)
         for path, (content, encode) in special.items():
             _check(content, encode, path)
         return system
@@ -179,7 +181,7 @@ class QueryReader:
         first = outer[0].name if outer else leaf.name
         if not bound and self._body in {"*", first}:
             return None
-        path = ".".join([*(step.json_name for step in outer), leaf.json_name])
+        path = ".".join([*(step.shown for step in outer), leaf.shown])
         return _Parameter(outer, leaf, path, places, bound)
 
 
@@ -232,20 +234,20 @@ def _keep(system: dict[str, str], name: str, raw: str) -> None:
         raise BadRequest(name, error.reason) from None
 
 
-def _names(descriptor: Descriptor, encoders: Encoders) -> _Names:
+def _names(descriptor: Descriptor, style: Style, encoders: Encoders) -> _Names:
     steps: dict[str, _Step] = {}
     leaves: dict[str, _Leaf] = {}
     if is_http_body(descriptor):
         return _Names(steps, leaves)
     for name, field in spellings(descriptor).items():
-        oneof = oneof_name(field)
-        put = _put(field)
+        oneof, shown = oneof_name(field), style.field_name(field)
+        put = _put(field, style.enum_name)
         if put is not None:
-            leaves[name] = _Leaf(field.name, field.json_name, oneof, field.is_repeated, _places(field), put)
+            leaves[name] = _Leaf(field.name, shown, oneof, field.is_repeated, _places(field), put)
         if field.message_type is not None and not field.is_repeated:
             inside = field.message_type
             encode = encoders.encode(inside) if inside.full_name in WELL_KNOWN else None
-            steps[name] = _Step(field.name, field.json_name, oneof, inside, encode)
+            steps[name] = _Step(field.name, shown, oneof, inside, encode)
     return _Names(steps, leaves)
 
 
@@ -255,20 +257,20 @@ def _places(field: FieldDescriptor) -> tuple[str, ...]:
     return tuple(f"{field.name}.{each.name}" for each in field.message_type.fields)
 
 
-def _put(field: FieldDescriptor) -> _Put | None:
+def _put(field: FieldDescriptor, enum_name: EnumName) -> _Put | None:
     """Return the function that puts a value into the field, or None if no parameter can."""
     kind = field.message_type
     if kind is None:
-        return _put_scalar(field)
+        return _put_scalar(field, enum_name)
     if kind.full_name in WRAPPERS:
-        return _put_inside(field, _put_scalar(kind.fields_by_name["value"]))
+        return _put_inside(field, _put_scalar(kind.fields_by_name["value"], enum_name))
     if kind.full_name in STRINGS:
         return _put_inside(field, well_known_text(kind))
     return None
 
 
-def _put_scalar(field: FieldDescriptor) -> _Put:
-    name, read = field.name, _text_reader(field)
+def _put_scalar(field: FieldDescriptor, enum_name: EnumName) -> _Put:
+    name, read = field.name, _text_reader(field, enum_name)
     if field.is_repeated:
         return lambda message, text: getattr(message, name).append(read(text))
     return lambda message, text: setattr(message, name, read(text))
@@ -287,8 +289,8 @@ def _put_inside(field: FieldDescriptor, put: _Put) -> _Put:
     return put_singular
 
 
-def _text_reader(field: FieldDescriptor) -> Callable[[str], Any]:
-    read = text_reader(field)
+def _text_reader(field: FieldDescriptor, enum_name: EnumName) -> Callable[[str], Any]:
+    read = text_reader(field, enum_name)
     if field.enum_type is not None and field.enum_type.full_name == NULL_VALUE:
         # Its JSON form is no name but null.
         return lambda text: 0 if text == "null" else read(text)

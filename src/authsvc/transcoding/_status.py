@@ -7,8 +7,10 @@ from typing import Any
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor import Descriptor
 from google.rpc.code_pb2 import Code
+from google.rpc.error_details_pb2 import BadRequest as BadRequestDetail
 from google.rpc.status_pb2 import Status
 
+from ._errors import BadRequest
 from .protojson import Codec, EncodeError
 from .protojson._codec import dump
 
@@ -90,6 +92,15 @@ def _aip193_schema(schema_of: Callable[[Descriptor], dict[str, Any]]) -> dict[st
 status_error = ErrorFormat(_status_value, lambda schema_of: schema_of(Status.DESCRIPTOR))
 # `{"error": {…}}`, as Google's own APIs have it and their clients expect (AIP-193).
 aip193_error = ErrorFormat(_aip193_value, _aip193_schema)
+
+
+def refused(error: BadRequest, *, explain: bool) -> Status:
+    """Return how a call ends whose request has been refused; `explain` adds which field is wrong, as a detail."""
+    status = Status(code=Code.INVALID_ARGUMENT, message=str(error))
+    violation = error.violation() if explain else None
+    if violation is not None:
+        status.details.add().Pack(BadRequestDetail(field_violations=[violation]))
+    return status
 
 
 class ErrorWriter:

@@ -9,12 +9,12 @@ from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
 
 from ._accept import Headers
-from ._answer import JSON, Answer, answer
+from ._answer import Answer, answer
 from ._binding import Binding
 from ._call import Call, Request, Target
 from ._dialect import Dialect
 from ._errors import MethodNotAllowed, NoRoute, RouteError
-from ._fields import is_http_body
+from ._fields import is_empty, is_http_body
 from ._query import NameTables
 from ._router import Route, Router
 from ._rules import HttpRule, http_rules
@@ -22,7 +22,7 @@ from ._status import ErrorWriter
 from ._template import Template, check_prefix, normal_escapes, parse
 from ._url import path_text
 from ._view import Codecs, Views
-from .protojson import Codec
+from .protojson import Codec, EnumNameError
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Transcoder:
         )
         self._codecs = Codecs(usual)
         self._errors = ErrorWriter(usual, self.dialect.errors)
-        self._tables = NameTables()
+        self._tables = NameTables(self.dialect.style)
         self.endpoints = tuple(_endpoint(method, rule) for method in methods for rule in http_rules(method))
         self._router = Router(self._route(endpoint) for endpoint in self.endpoints)
 
@@ -117,25 +117,31 @@ class Transcoder:
 
     def _refused(self, status: Status, http_status: int, http_method: str) -> Answer:
         code, body = self._errors.write(status, http_status)
-        return answer(code, JSON, body, head=http_method == "HEAD")
+        return answer(code, self.dialect.content_type, body, head=http_method == "HEAD")
 
     def _route(self, endpoint: Endpoint) -> Route[Target]:
         method, rule, template = endpoint.method, endpoint.rule, endpoint.template
         if method.client_streaming:
             reason = "a stream of requests cannot be sent as JSON; remove the HTTP rule"
             raise RouteError(reason, method=method.full_name, template=rule.path)
-        field = _response_field(method, rule)
-        target = Target(
+        try:
+            target = self._target(endpoint, _response_field(method, rule))
+        except EnumNameError as error:
+            raise RouteError(str(error), method=method.full_name, template=rule.path) from None
+        return Route(rule.http_method, template, method.full_name, target)
+
+    def _target(self, endpoint: Endpoint, field: FieldDescriptor | None) -> Target:
+        method, rule, template = endpoint.method, endpoint.rule, endpoint.template
+        return Target(
             method=method,
             template=template.text,
             binding=Binding(method, rule, template, self._codecs.usual, self.dialect, self._tables),
             views=Views(method, field, self._codecs),
             content=_raw_content(method, field),
+            empty=self.dialect.empty_bodies and is_empty(method, field),
             errors=self._errors,
-            lenient_bodies=self.dialect.lenient_bodies,
-            compress=self.dialect.compress,
+            dialect=self.dialect,
         )
-        return Route(rule.http_method, template, method.full_name, target)
 
 
 def _endpoint(method: MethodDescriptor, rule: HttpRule) -> Endpoint:

@@ -261,7 +261,7 @@ class _Exchange:
             self._context = Context(self._rules.decoded(self._headers))
             return self._call.message(body)
         except BadRequest as error:
-            raise Failure(Code.INVALID_ARGUMENT, str(error), http_status=error.http_status) from None
+            raise _refused(self._call.refusal(error), error.http_status) from None
 
     def _is_late(self) -> bool:
         return self._deadline is not None and self._deadline <= asyncio.get_running_loop().time()
@@ -319,6 +319,12 @@ class _Exchange:
     def _outgoing(self) -> Headers:
         metadata = self._rules.headers(self._context.trailing_metadata())
         return [(name.encode(), _header_value(value)) for name, value in metadata]
+
+
+def _refused(status: Status, http_status: int) -> Failure:
+    failure = Failure(status.code, status.message, http_status=http_status)
+    failure.status = status
+    return failure
 
 
 class _Gone(BaseException):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ._accept import Headers
-from ._errors import BadRequest
+from ._errors import BadHeader
 
 Value = str | bytes  # bytes under names that end in -bin, as in gRPC
 V = TypeVar("V", str, str | bytes)
@@ -41,7 +41,7 @@ class HeaderRules:
         """Return the metadata of a request as gRPC gives it: text, and bytes under names that end in `-bin`.
 
         Raises:
-            BadRequest: such a header is not base64, with padding or without; several may have been joined by commas.
+            BadHeader: such a header is not base64, with padding or without; several may have been joined by commas.
 
         """
         found: list[tuple[str, Value]] = []
@@ -72,7 +72,7 @@ def _unpacked(name: bytes, value: bytes) -> bytes:
     try:
         return decode_binary(value)
     except ValueError:
-        raise BadRequest(name.decode("latin-1"), "must be base64") from None
+        raise BadHeader(name.decode("latin-1"), "must be base64") from None
 
 
 def decode_binary(value: bytes) -> bytes:
@@ -94,10 +94,10 @@ def seconds_of(timeout: bytes) -> float:
     """Return the seconds of a `grpc-timeout` header (gRPC over HTTP/2, "Timeout").
 
     Raises:
-        BadRequest: it is not one to eight digits and a unit.
+        BadHeader: it is not one to eight digits and a unit.
 
     """
     match = _TIMEOUT.fullmatch(timeout)
     if not match:
-        raise BadRequest("grpc-timeout", "must be one to eight digits and a unit")
+        raise BadHeader("grpc-timeout", "must be one to eight digits and a unit")
     return int(match[1]) * _UNITS[match[2]]

@@ -254,9 +254,7 @@ BEARER = {"bearer": {"type": "http", "scheme": "bearer"}}
 def test_guarded_methods_ask_for_proof() -> None:
     """They name what is enough, and how a caller is told that it is missing; the others do neither."""
     text = books(get("/open", name="Open") + get("/closed", name="Closed"))
-    security = Security(
-        schemes=BEARER, requirements=[{"bearer": []}], needed=lambda method: bool(method.name == "Closed")
-    )
+    security = Security(schemes=BEARER, required=lambda method: [{"bearer": []}] if method.name == "Closed" else [])
     made = described(text, security=security)
     found = operations(made)
     closed, unguarded = found["GET", "/closed"], found["GET", "/open"]
@@ -266,6 +264,47 @@ def test_guarded_methods_ask_for_proof() -> None:
     assert list(unguarded["responses"]) == ["200", "default"]
     assert "WWW-Authenticate" in made["components"]["responses"]["Unauthenticated"]["headers"]
     assert made["components"]["securitySchemes"] == BEARER
+
+
+def test_methods_may_ask_for_different_proofs() -> None:
+    """Each names its own, and all schemes are there."""
+    text = books(get("/one", name="One") + get("/two", name="Two"))
+    schemes = BEARER | {"key": {"type": "apiKey", "in": "header", "name": "x-key"}}
+    asked: dict[str, list[dict[str, list[str]]]] = {
+        "One": [{"bearer": []}],
+        "Two": [{"key": []}, {"bearer": ["admin"]}],
+    }
+    made = described(text, security=Security(schemes=schemes, required=lambda method: asked[str(method.name)]))
+    found = operations(made)
+    assert found["GET", "/one"]["security"] == asked["One"]
+    assert found["GET", "/two"]["security"] == asked["Two"]
+    assert made["components"]["securitySchemes"] == schemes
+
+
+def test_an_answer_without_a_body_is_described_as_that() -> None:
+    """Where the dialect sends none for a message without fields; messages with fields, and streams, have content."""
+    text = books(
+        get("/a", name="A", gives="google.protobuf.Empty")
+        + get("/b", name="B")
+        + get("/c", name="C", gives="stream google.protobuf.Empty")
+    )
+    for empty_bodies in (False, True):
+        found = operations(described(text, dialect=Dialect(empty_bodies=empty_bodies)))
+        has = {path: "content" in operation["responses"]["200"] for (_, path), operation in found.items()}
+        assert has == {"/a": not empty_bodies, "/b": True, "/c": True}
+
+
+def test_answers_are_of_the_type_of_the_dialect() -> None:
+    """Without its parameters, which nobody looks answers up by; bodies of requests are JSON, whatever answers are."""
+    text = books(rpc('post: "/a" body: "*"') + get("/b", name="Watch", gives="stream Book"))
+    made = described(text, dialect=Dialect(content_type="application/hal+json; charset=utf-8"))
+    found = operations(made)
+    assert list(found["POST", "/a"]["requestBody"]["content"]) == [JSON]
+    assert list(found["POST", "/a"]["responses"]["200"]["content"]) == ["application/hal+json"]
+    stream = found["GET", "/b"]["responses"]["200"]["content"]
+    assert list(stream) == ["application/hal+json", "application/x-ndjson", "text/event-stream"]
+    assert stream["application/hal+json"]["schema"]["type"] == "array"
+    assert list(made["components"]["responses"]["Error"]["content"]) == ["application/hal+json"]
 
 
 def test_shared_parameters_stand_at_every_operation() -> None:

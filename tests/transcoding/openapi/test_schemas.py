@@ -13,7 +13,7 @@ from transcoding.foreign import method, rule
 from transcoding.openapi.support import Json, books, checked, described, fits, get, only, operations, rpc, schema
 
 from authsvc.transcoding import Call, Dialect, Transcoder
-from authsvc.transcoding.protojson import Codec, Style
+from authsvc.transcoding.protojson import Codec, Style, short_enum_name
 
 ITEM = "shop.Item"
 INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1, "examples": [0]}
@@ -130,6 +130,8 @@ def test_what_protobuf_writes_fits() -> None:
         Style(enum_numbers=True),
         Style(nullable=lambda field: field.name != "child"),
         Style(millis=True),
+        Style(enum_name=short_enum_name),
+        Style(defaults=True, proto_names=True, nullable=lambda field: field.name == "when", enum_name=short_enum_name),
     ],
 )
 @pytest.mark.parametrize("message", [full(), type(full())()], ids=["full", "empty"])
@@ -158,6 +160,63 @@ def test_what_a_style_writes_fits(style: Style, message: Any) -> None:
 def test_what_is_no_protojson_does_not_fit(value: object) -> None:
     """The schemas are not so wide that everything fits."""
     assert not fits(item(), ITEM, value)
+
+
+def test_enums_have_the_names_of_the_style() -> None:
+    """Their values, and what is said about them, go by the names that are chosen; one that two have is there once."""
+    enum = """
+        enum BookState {
+          option allow_alias = true;
+          // Nobody knows.
+          BOOK_STATE_UNSPECIFIED = 0;
+          // On the shelf.
+          BOOK_STATE_THERE = 1;
+          THERE = 1;
+        }
+        message Find { BookState state = 1; }
+    """
+    made = described(books(get("/a", takes="Find"), enum), dialect=Dialect(style=Style(enum_name=short_enum_name)))
+    found = schema(made, "books.v1.BookState")
+    assert found["anyOf"][0] == {"type": "string", "enum": ["unspecified", "there"]}
+    assert found["description"] == "- `unspecified`: Nobody knows.\n- `there`: On the shelf."
+
+
+WHOLE = Style(defaults=True, nullable=lambda field: field.name == "note")
+NOTED = (
+    "message Noted { string id = 1; optional string note = 2; optional string other = 3; repeated string tags = 4; }"
+)
+
+
+def test_what_answers_always_have_is_required() -> None:
+    """With `defaults` every field without presence, and those that are null when they are unset."""
+    made = described(
+        books(get("/a", takes="google.protobuf.Empty", gives="Noted"), NOTED), dialect=Dialect(style=WHOLE)
+    )
+    assert schema(made, "books.v1.Noted")["required"] == ["id", "note", "tags"]
+    assert schema(made, "books.v1.Noted")["properties"]["note"] == {"type": ["string", "null"]}
+    plain = described(books(get("/a", takes="google.protobuf.Empty", gives="Noted"), NOTED))
+    assert "required" not in schema(plain, "books.v1.Noted")
+
+
+def test_nothing_is_required_of_clients() -> None:
+    """A message that is, or is inside of, the body of any request may lack what answers always have."""
+    outer = NOTED + " message Outer { Noted noted = 1; }"
+    text = books(
+        rpc('post: "/a" body: "*"', takes="Outer", gives="google.protobuf.Empty")
+        + get("/b", name="Other", takes="google.protobuf.Empty", gives="Noted")
+        + get("/c", name="Third", takes="google.protobuf.Empty"),
+        outer,
+    )
+    made = described(text, dialect=Dialect(style=WHOLE))
+    assert "required" not in schema(made, "books.v1.Outer")
+    assert "required" not in schema(made, "books.v1.Noted")
+    assert schema(made, "books.v1.Book")["required"] == ["name", "pages"]
+
+
+def test_errors_may_lack_what_answers_always_have() -> None:
+    """They leave out what is empty, whatever the style."""
+    made = described(books(get("/a")), dialect=Dialect(style=WHOLE))
+    assert "required" not in schema(made, "google.rpc.Status")
 
 
 def test_names_follow_the_style() -> None:

@@ -9,6 +9,7 @@ Pure functions from a transcoder and descriptors to a dict that `json.dumps` tak
 from ._comments import comments
 from ._document import document
 from ._kinds import Json, Security
+from ._merge import merged
 from ._parameters import SYSTEM_PARAMETERS
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "Security",
     "comments",
     "document",
+    "merged",
 ]

@@ -6,9 +6,8 @@ from itertools import count
 from google.protobuf.descriptor import ServiceDescriptor
 
 from .. import Endpoint, ErrorFormat, Transcoder
-from .._answer import JSON
 from ._kinds import Json, Security
-from ._operations import Operations
+from ._operations import Operations, json_type
 from ._parameters import dotted_name
 from ._paths import holes, path_text
 from ._schemas import Schemas
@@ -57,13 +56,16 @@ def document(
     dialect, endpoints = transcoder.dialect, transcoder.endpoints
     schemas = Schemas(dialect.style, {**_STATUS_COMMENTS, **(comments or {})})
     # A plain function does not tell what it writes.
-    error = dialect.errors.schema(schemas.message) if isinstance(dialect.errors, ErrorFormat) else {}
-    paths = _Paths(schemas, Operations(schemas, security, shared), transcoder.prefix)
+    error = dialect.errors.schema(schemas.message_in_part) if isinstance(dialect.errors, ErrorFormat) else {}
+    paths = _Paths(schemas, Operations(schemas, security, shared, dialect), transcoder.prefix)
     for endpoint, operation_id in zip(endpoints, _operation_ids(endpoints), strict=True):
         paths.add(endpoint, operation_id)
     components = {
         "schemas": schemas.components(),
-        "responses": _responses(error, guarded=any(security.needed(endpoint.method) for endpoint in endpoints)),
+        "responses": _responses(
+            {json_type(dialect): {"schema": error}},
+            guarded=any(security.required(endpoint.method) for endpoint in endpoints),
+        ),
         "parameters": dict(shared),
         "securitySchemes": dict(security.schemes),
     }
@@ -131,8 +133,7 @@ def _tags(endpoints: Iterable[Endpoint], comments: Mapping[str, str]) -> Iterato
         yield {"name": name, "description": text} if text else {"name": name}
 
 
-def _responses(error: Json, *, guarded: bool) -> Json:
-    content = {JSON: {"schema": error}}
+def _responses(content: Json, *, guarded: bool) -> Json:
     responses: Json = {"Error": {"description": "The call failed.", "content": content}}
     if guarded:
         challenge = {"description": "How to prove who calls (RFC 9110, section 11.6.1).", "schema": {"type": "string"}}

@@ -10,8 +10,12 @@ from google.protobuf.descriptor import MethodDescriptor
 Json = dict[str, Any]
 
 
-def _nobody(method: MethodDescriptor) -> bool:
-    return False
+# An OpenAPI security requirement: the scopes that are needed, by scheme.
+Requirement = Mapping[str, Sequence[str]]
+
+
+def _nothing(method: MethodDescriptor) -> Sequence[Requirement]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +24,10 @@ class Security:
 
     Attributes:
         schemes: OpenAPI security schemes by name.
-        requirements: what a guarded method asks for, as OpenAPI security requirements: one of them is enough.
-        needed: whether a method is guarded.
+        required: what a method asks for, as OpenAPI security requirements: one of them is enough, and none are needed
+            where there are none.
 
     """
 
     schemes: Mapping[str, Json] = field(default_factory=dict)
-    requirements: Sequence[Mapping[str, Sequence[str]]] = ()
-    needed: Callable[[MethodDescriptor], bool] = _nobody
+    required: Callable[[MethodDescriptor], Sequence[Requirement]] = _nothing

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 
-from .. import Endpoint
+from .. import Dialect, Endpoint
+from .._accept import media_type
 from .._answer import JSON
 from .._binding import WHOLE
-from .._fields import is_http_body, spellings
+from .._fields import is_empty, is_http_body, spellings
 from .._framing import ARRAY, STREAM_TYPES
 from ._kinds import Json, Security
 from ._parameters import path_parameter, query_parameters
@@ -22,8 +23,10 @@ _SENTENCE = re.compile(r"(.*?)\.(?=\s+[A-Z]|\s*$)", re.DOTALL)
 class Operations:
     """Writes operations; the schemas they refer to are gathered on the way."""
 
-    def __init__(self, schemas: Schemas, security: Security, shared: Mapping[str, Json]) -> None:
+    def __init__(self, schemas: Schemas, security: Security, shared: Mapping[str, Json], dialect: Dialect) -> None:
         """Take where schemas are gathered, who must prove who they are, and the shared parameters by component."""
+        self._json = json_type(dialect)
+        self._empty_bodies = dialect.empty_bodies
         self._schemas = schemas
         self._security = security
         self._shared = shared
@@ -38,8 +41,8 @@ class Operations:
         if body := self._body(endpoint):
             made["requestBody"] = {"content": body}
         made["responses"] = self._responses(endpoint)
-        if self._security.needed(method):
-            made["security"] = [dict(requirement) for requirement in self._security.requirements]
+        if requirements := self._security.required(method):
+            made["security"] = [dict(requirement) for requirement in requirements]
         made["x-rpc"] = f"{method.containing_service.full_name}/{method.name}"
         made["x-path-template"] = endpoint.template.text
         return made
@@ -66,6 +69,7 @@ class Operations:
         request, body = endpoint.method.input_type, endpoint.rule.body
         if not body:
             return None
+        self._schemas.read_in_part(request)
         if body != WHOLE:
             return self._content(request.fields_by_name[body])
         in_path = {variable.field_path[0] for variable in endpoint.template.variables if len(variable.field_path) == 1}
@@ -73,10 +77,10 @@ class Operations:
             return {JSON: {"schema": self._schemas.properties(request, without=in_path)}}
         return self._content(request)
 
-    def _content(self, holder: Descriptor | FieldDescriptor) -> Json:
+    def _content(self, holder: Descriptor | FieldDescriptor, kind: str = JSON) -> Json:
         if is_http_body(holder):
             return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
-        return {JSON: {"schema": self._schema(holder)}}
+        return {kind: {"schema": self._schema(holder)}}
 
     def _schema(self, holder: Descriptor | FieldDescriptor) -> Json:
         return self._schemas.message(holder) if isinstance(holder, Descriptor) else self._schemas.field(holder)
@@ -86,22 +90,32 @@ class Operations:
         text = self._schemas.comments.get(method.output_type.full_name) or "The answer."
         answer: Json = {"description": f"{text}\n\n{_STREAM}" if method.server_streaming else text}
         # RFC 9110, section 9.3.2: the answer to HEAD has no content.
-        if endpoint.rule.http_method != "HEAD":
+        if endpoint.rule.http_method != "HEAD" and not (self._empty_bodies and _is_empty(endpoint)):
             answer["content"] = self._answer(endpoint)
         responses = {"200": answer}
-        if self._security.needed(method):
+        if self._security.required(method):
             responses["401"] = {"$ref": "#/components/responses/Unauthenticated"}
         responses["default"] = {"$ref": "#/components/responses/Error"}
         return responses
 
     def _answer(self, endpoint: Endpoint) -> Json:
         response, part = endpoint.method.output_type, endpoint.rule.response_body
-        content = self._content(response.fields_by_name[part] if part else response)
-        if not endpoint.method.server_streaming or JSON not in content:
+        content = self._content(response.fields_by_name[part] if part else response, self._json)
+        if not endpoint.method.server_streaming or self._json not in content:
             return content
-        item = content[JSON]["schema"]
-        array = {"type": "array", "items": item}
-        return {kind: {"schema": array if kind == ARRAY else item} for kind in STREAM_TYPES}
+        item = content[self._json]["schema"]
+        others = {kind: {"schema": item} for kind in STREAM_TYPES if kind != ARRAY}
+        return {self._json: {"schema": {"type": "array", "items": item}}, **others}
+
+
+def json_type(dialect: Dialect) -> str:
+    """Return the type of JSON answers without its parameters, under which clients look for it."""
+    return media_type(dialect.content_type)[0]
+
+
+def _is_empty(endpoint: Endpoint) -> bool:
+    response, part = endpoint.method.output_type, endpoint.rule.response_body
+    return is_empty(endpoint.method, response.fields_by_name[part] if part else None)
 
 
 def summary(text: str) -> str:

@@ -7,7 +7,7 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FieldOptions
 
-from .._fields import ANY_TYPE, NULL_VALUE, VALUE, WRAPPERS, map_entry
+from .._fields import ANY_TYPE, NULL_VALUE, VALUE, WRAPPERS, map_entry, reachable
 from ..protojson import Style
 from ._kinds import Json
 from ._scalars import any_message, map_keys, scalar, well_known
@@ -21,6 +21,7 @@ class Schemas:
         self.style = style
         self.comments = comments
         self._known: dict[str, Descriptor | EnumDescriptor] = {}
+        self._in_part: set[str] = set()
 
     def components(self) -> Json:
         """Return every schema that is referred to, from outside or by another one, by full name."""
@@ -32,12 +33,21 @@ class Schemas:
 
     def name(self, field: FieldDescriptor) -> str:
         """Return the field's name in JSON."""
-        return field.name if self.style.proto_names else field.json_name
+        return self.style.field_name(field)
 
     def message(self, descriptor: Descriptor) -> Json:
         """Return the schema of a message: a reference, but for well-known types."""
         own_form = well_known(descriptor, self.style)
         return self._reference(descriptor) if own_form is None else own_form
+
+    def read_in_part(self, descriptor: Descriptor) -> None:
+        """Say that a message is sent by clients, who may leave out whatever answers always have."""
+        self._in_part |= {each.full_name for each in reachable(descriptor)}
+
+    def message_in_part(self, descriptor: Descriptor) -> Json:
+        """Return the schema of a message that is not written as answers are, and may lack what they always have."""
+        self.read_in_part(descriptor)
+        return self.message(descriptor)
 
     def field(self, field: FieldDescriptor) -> Json:
         """Return the schema of all that a field holds, without what is said about it."""
@@ -62,8 +72,8 @@ class Schemas:
         """Return the schema of a message as an object, without the fields of these proto names."""
         fields = [field for field in descriptor.fields if field.name not in without]
         schema: Json = {"type": "object", "properties": {self.name(field): self._property(field) for field in fields}}
-        # Of proto2; the fields of proto3 are all optional.
-        if required := [self.name(field) for field in fields if field.is_required]:
+        whole = descriptor.full_name not in self._in_part
+        if required := [self.name(field) for field in fields if field.is_required or (whole and self._always(field))]:
             schema["required"] = required
         if text := _paragraphs(self.comments.get(descriptor.full_name, ""), *_alternatives(self, descriptor)):
             schema["description"] = text
@@ -86,6 +96,12 @@ class Schemas:
             schema = _or_null(schema)
         return {**schema, **about(field, self.comments), **_direction(field)}
 
+    def _always(self, field: FieldDescriptor) -> bool:
+        """Whether an answer has a field whatever it holds."""
+        if field.has_presence:
+            return self.style.nullable(field)
+        return self.style.defaults
+
     def _may_be_null(self, field: FieldDescriptor) -> bool:
         kind = field.message_type
         if field.is_repeated or (kind is not None and kind.full_name == VALUE):
@@ -95,13 +111,16 @@ class Schemas:
 
     def _enum(self, enum: EnumDescriptor) -> Json:
         # `$alt` asks for the other form than that of the style; an open enum may hold numbers without a name.
-        forms = [_names(enum), _numbers(enum) if enum.is_closed else {"type": "integer", "format": "int32"}]
+        forms = [self._names(enum), _numbers(enum) if enum.is_closed else {"type": "integer", "format": "int32"}]
         schema: Json = {"anyOf": forms[::-1] if self.style.enum_numbers else forms}
         if text := _paragraphs(self.comments.get(enum.full_name, ""), self._values(enum)):
             schema["description"] = text
         if _deprecated(enum):
             schema["deprecated"] = True
         return schema
+
+    def _names(self, enum: EnumDescriptor) -> Json:
+        return {"type": "string", "enum": list(dict.fromkeys(self.style.enum_name(value) for value in enum.values))}
 
     def _values(self, enum: EnumDescriptor) -> str:
         """Return a list of the values of which there is something to say."""
@@ -110,14 +129,11 @@ class Schemas:
             text = " ".join(self.comments.get(f"{enum.full_name}.{value.name}", "").split())
             said = [text] if text else []
             said += ["Deprecated."] if _deprecated(value) else []
-            shown = f"`{value.name}` ({value.number})" if self.style.enum_numbers else f"`{value.name}`"
+            name = self.style.enum_name(value)
+            shown = f"`{name}` ({value.number})" if self.style.enum_numbers else f"`{name}`"
             if said or self.style.enum_numbers:
                 lines.append(": ".join([f"- {shown}", *([" ".join(said)] if said else [])]))
         return "\n".join(lines)
-
-
-def _names(enum: EnumDescriptor) -> Json:
-    return {"type": "string", "enum": [value.name for value in enum.values]}
 
 
 def _numbers(enum: EnumDescriptor) -> Json:

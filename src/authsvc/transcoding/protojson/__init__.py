@@ -8,7 +8,8 @@ A codec keeps what it has compiled: make one and keep it.
 """
 
 from ._codec import Codec, EncodeError
+from ._enums import EnumNameError, short_enum_name
 from ._parse import Limits
 from ._style import Style
 
-__all__ = ["Codec", "EncodeError", "Limits", "Style"]
+__all__ = ["Codec", "EncodeError", "EnumNameError", "Limits", "Style", "short_enum_name"]

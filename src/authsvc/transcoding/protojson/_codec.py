@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from .._errors import BadRequest, Unreadable
 from ._decoder import Decoders, Fill
 from ._encoder import Encode, Encoders
+from ._enums import EnumNameError
 from ._parse import ABSENT, Limits, parse
 from ._style import Style
 
@@ -35,7 +36,7 @@ class Codec:
         """Make a codec.
 
         Args:
-            style: how messages are written.
+            style: how messages are written, and what enum values and fields are called where they are read.
             unknown: whether unknown fields and enum names are skipped or refused.
             rest_ignored: whether what follows the first JSON value of a body is skipped rather than refused.
             limits: how much JSON a body may hold.
@@ -43,7 +44,7 @@ class Codec:
         """
         self.style = style or Style()
         self._encoders = Encoders(self.style)
-        self._decoders = Decoders(lenient=unknown == "ignore")
+        self._decoders = Decoders(self.style, lenient=unknown == "ignore")
         self._rest_ignored = rest_ignored
         self._limits = limits or Limits()
 
@@ -81,7 +82,9 @@ class Codec:
             try:
                 fill(message, value)
             except Unreadable as error:
-                raise BadRequest(error.path, error.reason) from None
+                raise BadRequest(error.path, error.reason, unknown=error.unknown) from None
+            except EnumNameError:  # of a type that an Any has named, or an extension
+                raise BadRequest("", "the body holds a type that cannot be read") from None
 
     def message_decoder(self, descriptor: Descriptor) -> Fill:
         """Return the function that `read` needs for a body that is the whole message."""

@@ -15,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from .._errors import UnknownName, Unreadable
 from .._fields import NULL_VALUE, ONEOF_TAKEN, VALUE, WELL_KNOWN, map_entry, pool_of, reachable
 from ._scalars import Read, reader, text_reader
+from ._style import Style
 from ._wellknown_in import well_known_fill
 
 # Puts a JSON value into a message; raises `Unreadable`.
@@ -24,8 +25,9 @@ Fill = Callable[[Any, object], None]
 class Decoders:
     """The decoders of all message types met so far."""
 
-    def __init__(self, *, lenient: bool) -> None:
-        """Take whether unknown fields and enum names are skipped or refused."""
+    def __init__(self, style: Style, *, lenient: bool) -> None:
+        """Take what is called how, and whether unknown fields and enum names are skipped or refused."""
+        self._style = style
         self._lenient = lenient
         # What is in here is complete; it is filled under the lock, as types may be met at run time by any thread.
         self._fills: Mapping[Descriptor, Fill] = {}
@@ -45,12 +47,12 @@ class Decoders:
     def _compile(self, root: Descriptor) -> Fill:
         with self._lock:
             new = [each for each in reachable(root) if each not in self._fills]
-            objects = {each: _Object(self._extensions_of(each), lenient=self._lenient) for each in new}
+            objects = {each: _Object(self._extensions_of(each), self._style, lenient=self._lenient) for each in new}
             made = {each: self._whole(each, compiled) for each, compiled in objects.items()}
             fills = {**self._fills, **made}
             for each, compiled in objects.items():
                 for field in each.fields:
-                    compiled.add(field, _field(field, fills, lenient=self._lenient))
+                    compiled.add(field, _field(field, fills, self._style, lenient=self._lenient))
             self._objects |= objects
             self._fills = fills
             return fills[root]
@@ -70,7 +72,7 @@ class Decoders:
         def find(field: FieldDescriptor) -> Fill:
             if field.message_type is not None:
                 self.fill(field.message_type)
-            put = _field(field, self._fills, lenient=self._lenient)
+            put = _field(field, self._fills, self._style, lenient=self._lenient)
             return lambda message, value: put(_Extension(message, field), value)
 
         def named(name: str) -> Fill | None:
@@ -102,12 +104,13 @@ class _Extension:
 class _Object:
     """A JSON object read as an ordinary message; fields follow later, for types refer to each other in circles."""
 
-    def __init__(self, extension: Callable[[str], Fill | None], *, lenient: bool) -> None:
+    def __init__(self, extension: Callable[[str], Fill | None], style: Style, *, lenient: bool) -> None:
         self._lenient = lenient
+        self._style = style
         self._extension = extension
         self._fields: dict[str, Fill] = {}
         self._nulls: dict[str, Fill] = {}
-        self._json_names: dict[str, str] = {}
+        self._shown_names: dict[str, str] = {}
         self._second_names: dict[str, str] = {}
         self._oneofs: dict[str, str] = {}
 
@@ -124,7 +127,7 @@ class _Object:
             else:
                 self._second_names.pop(name, None)
             self._fields[name] = fill
-            self._json_names[name] = field.json_name
+            self._shown_names[name] = self._style.field_name(field)
             if reads_null:
                 self._nulls[name] = fill
             oneof = field.containing_oneof
@@ -154,14 +157,14 @@ class _Object:
                 try:
                     put(message, item)
                 except Unreadable as error:
-                    raise error.inside(self._json_names[name]) from None
+                    raise error.inside(self._shown_names[name]) from None
             elif name not in self._fields:
                 self._fill_other(message, name, item)
 
     def _fill_other(self, message: Any, name: str, item: object) -> None:
         put = self._extension(name)
         if put is None and not self._lenient:
-            raise Unreadable("has an unknown field")
+            raise Unreadable("has an unknown field", unknown=name)
         if put is not None and item is not None:
             try:
                 put(message, item)
@@ -171,7 +174,7 @@ class _Object:
     def _check_names(self, value: Mapping[str, object]) -> None:
         for name, json_name in self._second_names.items():
             if name in value and json_name in value:
-                raise Unreadable("is given twice").inside(json_name)
+                raise Unreadable("is given twice").inside(self._shown_names[name])
 
     def _check_oneofs(self, value: Mapping[str, object]) -> None:
         taken: set[str] = set()
@@ -180,18 +183,18 @@ class _Object:
             if oneof is None or (item is None and name not in self._nulls):
                 continue
             if oneof in taken:
-                raise Unreadable(ONEOF_TAKEN).inside(self._json_names[name])
+                raise Unreadable(ONEOF_TAKEN).inside(self._shown_names[name])
             taken.add(oneof)
 
 
-def _field(field: FieldDescriptor, fills: Mapping[Descriptor, Fill], *, lenient: bool) -> Fill:
+def _field(field: FieldDescriptor, fills: Mapping[Descriptor, Fill], style: Style, *, lenient: bool) -> Fill:
     entry = map_entry(field)
     if entry is not None:
-        return _map(field.name, entry, fills, lenient=lenient)
+        return _map(field.name, entry, fills, style, lenient=lenient)
     if field.message_type is not None:
         fill = fills[field.message_type]
         return _messages(field.name, fill) if field.is_repeated else _message(field.name, field.message_type, fill)
-    read = reader(field)
+    read = reader(field, style.enum_name)
     # Only enums have values that a lenient reader skips.
     skips = lenient and field.enum_type is not None
     if field.is_repeated:
@@ -259,9 +262,9 @@ def _list(value: object) -> list[object]:
     return value
 
 
-def _map(name: str, entry: Descriptor, fills: Mapping[Descriptor, Fill], *, lenient: bool) -> Fill:
+def _map(name: str, entry: Descriptor, fills: Mapping[Descriptor, Fill], style: Style, *, lenient: bool) -> Fill:
     read_key = text_reader(entry.fields_by_name["key"])
-    set_item = _map_item(entry.fields_by_name["value"], fills, lenient=lenient)
+    set_item = _map_item(entry.fields_by_name["value"], fills, style, lenient=lenient)
 
     def put(message: Any, value: object) -> None:
         if type(value) is not dict:
@@ -278,12 +281,12 @@ def _map(name: str, entry: Descriptor, fills: Mapping[Descriptor, Fill], *, leni
 
 
 def _map_item(
-    field: FieldDescriptor, fills: Mapping[Descriptor, Fill], *, lenient: bool
+    field: FieldDescriptor, fills: Mapping[Descriptor, Fill], style: Style, *, lenient: bool
 ) -> Callable[[Any, Any, object], None]:
     if field.message_type is not None:
         fill = fills[field.message_type]
         return lambda content, key, item: fill(content[key], item)
-    read = reader(field)
+    read = reader(field, style.enum_name)
 
     def set_item(content: Any, key: object, item: object) -> None:
         try:

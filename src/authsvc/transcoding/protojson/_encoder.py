@@ -13,7 +13,8 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message_factory import GetMessageClass
 
 from .._fields import NULL_VALUE, WELL_KNOWN, map_entry, reachable
-from ._scalars_out import CONVERSIONS, enum_names, map_key_text
+from ._enums import names_by_number
+from ._scalars_out import CONVERSIONS, map_key_text
 from ._style import Style
 from ._wellknown_out import well_known_encoder
 
@@ -115,7 +116,7 @@ class Encoders:
 
     def _field(self, owner: Descriptor, field: FieldDescriptor) -> Iterator[str]:
         """The lines that put one field of the message `m`, of the type `owner`, into the object `o`."""
-        key = repr(field.name if self._style.proto_names else field.json_name)
+        key = repr(self._style.field_name(field))
         if field.is_repeated:
             yield f"v = {_get(field)}"
             yield "if v:" if not self._style.defaults else "if True:"
@@ -163,8 +164,9 @@ class Encoders:
         if self._style.enum_numbers:
             return expression
         if enum not in self._enums:
+            names = names_by_number(enum, self._style.enum_name)
             self._enums[enum] = f"enum_{len(self._enums)}"
-            self._globals[self._enums[enum]] = enum_names(enum)
+            self._globals[self._enums[enum]] = names
         return f"{self._enums[enum]}.get({expression}, {expression})"
 
 

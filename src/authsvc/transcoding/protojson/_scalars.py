@@ -14,6 +14,7 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from .._errors import UnknownName, Unreadable
 from .._fields import NULL_VALUE
+from ._enums import EnumName, declared_name, numbers_by_name
 from ._parse import MAX_DIGITS
 
 Read = Callable[[object], Any]  # protobuf's setters take Any
@@ -27,19 +28,24 @@ _LOWEST = float(-(1 << 63))
 _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
-def reader(field: FieldDescriptor) -> Read:
-    """Return the function that reads a JSON value into this scalar or enum field; it raises `Unreadable`."""
+def reader(field: FieldDescriptor, enum_name: EnumName = declared_name) -> Read:
+    """Return the function that reads a JSON value into this scalar or enum field; it raises `Unreadable`.
+
+    Raises:
+        EnumNameError: the names of its enum cannot be told apart.
+
+    """
     if field.enum_type is not None:
-        return _enum_reader(field.enum_type)
+        return _enum_reader(field.enum_type, enum_name)
     return _READERS[field.type]
 
 
-def text_reader(field: FieldDescriptor) -> ReadText:
-    """Return the function that reads URL text, or a JSON map key, into this field; it raises `Unreadable`."""
+def text_reader(field: FieldDescriptor, enum_name: EnumName = declared_name) -> ReadText:
+    """Return the function that reads URL text, or a JSON map key, into this field; as `reader` does."""
     if field.type == FieldDescriptor.TYPE_BOOL:
         return _read_bool_text
     if field.enum_type is not None:
-        return _enum_text_reader(field.enum_type)
+        return _enum_text_reader(field.enum_type, enum_name)
     return reader(field)
 
 
@@ -116,10 +122,10 @@ def _read_bytes(value: object) -> bytes:
     return base64.b64decode(data.translate(_URL_SAFE) + "=" * (-len(data) % 4))
 
 
-def _enum_reader(enum: EnumDescriptor) -> Read:
+def _enum_reader(enum: EnumDescriptor, enum_name: EnumName) -> Read:
     if enum.full_name == NULL_VALUE:
         return _read_null
-    numbers = {name: value.number for name, value in enum.values_by_name.items()}
+    numbers = numbers_by_name(enum, enum_name)
     known = frozenset(numbers.values())
     read_number = _integer_reader("an enum", -(1 << 31), (1 << 31) - 1)
 
@@ -142,9 +148,10 @@ def _read_null(value: object) -> int:
     raise Unreadable("must be null")
 
 
-def _enum_text_reader(enum: EnumDescriptor) -> ReadText:
-    read = _enum_reader(enum)
-    return lambda text: read(_number(text, "") if _INTEGER.fullmatch(text) else text)
+def _enum_text_reader(enum: EnumDescriptor, enum_name: EnumName) -> ReadText:
+    read = _enum_reader(enum, enum_name)
+    names = numbers_by_name(enum, enum_name).keys()  # one of them may look like a number
+    return lambda text: read(_number(text, "") if _INTEGER.fullmatch(text) and text not in names else text)
 
 
 _INT32 = _integer_reader("int32", -(1 << 31), (1 << 31) - 1)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 
 _FLOAT = struct.Struct("<f")
 _FLOAT_DIGITS = (6, 7, 8, 9)  # from what a float always holds to what always tells it apart
@@ -34,14 +34,6 @@ def float_value(value: float) -> float | str:
         if _FLOAT.pack(shorter) == packed:
             return shorter
     return value
-
-
-def enum_names(enum: EnumDescriptor) -> dict[int, str]:
-    """Names by number; the first declared one where several share a number."""
-    names: dict[int, str] = {}
-    for value in enum.values:
-        names.setdefault(value.number, value.name)
-    return names
 
 
 def map_key_text(key: int) -> str:
