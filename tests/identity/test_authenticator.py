@@ -26,10 +26,11 @@ RECORD = TokenRecord(
     org_state=OrgState.ACTIVE.value,
     session_id=8,
     session_state=SessionState.ACTIVE.value,
+    session_expires_at=NOW + 1,
     agent_id=9,
     known_org=None,
 )
-NO_SESSION: dict[str, Any] = {"session_id": None, "session_state": None, "agent_id": None}
+NO_SESSION: dict[str, Any] = {"session_id": None, "session_state": None, "session_expires_at": None, "agent_id": None}
 
 
 class Tokens:
@@ -78,6 +79,10 @@ UNUSABLE: dict[str, dict[str, Any]] = {
     "signed out": {"session_state": SessionState.TERMINATED.value},
     "a session that is gone": {"session_state": None},
     "a session in no known state": {"session_state": 0},
+    "a session whose time is over": {"session_expires_at": NOW},
+    "a session whose time was over long ago": {"session_expires_at": 0},
+    "a session without an end": {"session_expires_at": None},
+    "signed out before the session's time was over": {"session_state": 2, "session_expires_at": NOW + 1},
     "inactive": {"user_state": UserState.INACTIVE.value},
     "locked": {"user_state": UserState.LOCKED.value},
     "suspended": {"user_state": UserState.SUSPEND.value},
@@ -112,11 +117,13 @@ async def _unknown_token() -> Unauthenticated:
 
 @pytest.mark.parametrize("now", [NOW - 1, NOW, NOW + 1, NOW + 2])
 async def test_expiry_to_the_microsecond(now: int) -> None:
-    """A token is usable until the microsecond before it expires, and no longer at that very moment."""
-    if now < RECORD.expires_at:
-        await _caller(Tokens(RECORD), now=now)
-    else:
-        await _refusal(now=now)
+    """A token is usable until the microsecond before it or its session expires, and no longer at that very moment."""
+    changes: list[dict[str, Any]] = [{"expires_at": 2**62}, {"session_expires_at": 2**62}]
+    for later in changes:
+        if now < NOW + 1:
+            await _caller(Tokens(RECORD._replace(**later)), now=now)
+        else:
+            assert (await _refusal(now=now, **later)).id == "AUTH-7fs1e"
 
 
 @pytest.mark.parametrize("state", UserState)

@@ -6,10 +6,12 @@ import base64
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from urllib.parse import unquote
 
 import grpc
 import httpx2
+from authsvc_workos.user_management.v1 import events_pb2, user_management_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
@@ -17,6 +19,11 @@ from google.rpc.status_pb2 import Status
 from zitadel import auth_pb2, message_pb2
 
 Headers = Mapping[str, str]
+_SERVICES: dict[str, ModuleType] = {
+    "zitadel.auth.v1.AuthService": auth_pb2,
+    "workos.user_management.v1.UserManagementService": user_management_pb2,
+    "workos.user_management.v1.EventsService": events_pb2,
+}
 _DETAILS = (message_pb2.ErrorDetail, error_details_pb2.BadRequest)  # imported so that details can be printed
 _ROUTES = {
     "Healthz": ("GET", "/auth/v1/healthz"),
@@ -68,8 +75,15 @@ Client = Callable[[Target, str, Message, Headers], Awaitable[Outcome]]
 
 
 def path(method: str) -> str:
-    """The gRPC path of a method of AuthService."""
-    return f"/zitadel.auth.v1.AuthService/{method}"
+    """The gRPC path of a method; one that no service has is asked of AuthService."""
+    return f"/{_service_of(method)}/{method}"
+
+
+def _service_of(method: str) -> str:
+    for service, module in _SERVICES.items():
+        if method in module.DESCRIPTOR.services_by_name[service.rpartition(".")[2]].methods_by_name:
+            return service
+    return next(iter(_SERVICES))
 
 
 def _stable(metadata: Headers) -> dict[str, str]:
@@ -78,7 +92,7 @@ def _stable(metadata: Headers) -> dict[str, str]:
 
 
 def _answer(method: str, data: bytes) -> Message:
-    answer: Message = getattr(auth_pb2, f"{method}Response").FromString(data)
+    answer: Message = getattr(_SERVICES[_service_of(method)], f"{method}Response").FromString(data)
     return answer
 
 

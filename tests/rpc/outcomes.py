@@ -14,7 +14,7 @@ INTERNAL_ERROR = re.compile(r"An internal error occurred \(([0-9a-f]{16})\)")
 
 async def through_all(stage: Stage, method: str = "Say", **more: Any) -> dict[str, Reply]:
     """The same call through every door that serves it."""
-    doors = DOORS if method in {"Say", "Whisper"} else STREAM_DOORS
+    doors = DOORS if method in {"Say", "Whisper", "Announce"} else STREAM_DOORS
     return {door: await call(stage, door, method, **more) for door in doors}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
-from doors.peers import DOORS, STREAM_DOORS, call
+from doors.peers import DOORS, REQUEST_ID, STREAM_DOORS, call
 from doors.stage import TOKEN, Line, playing
 from rpc.outcomes import assert_internal, through_all
 
@@ -258,3 +258,13 @@ async def test_a_protected_method_is_not_reached_without_a_token() -> None:
         for door, reply in (await through_all(stage, "Whisper")).items():
             assert (reply.code, reply.message) == (16, "auth header missing"), door
             assert reply.values("www-authenticate") == ['Bearer realm="authsvc"'], door
+
+
+async def test_request_ids(logs: list[Any]) -> None:
+    """Every call has an id of its own, a UUID of version 4 in lower case, which is also in the log."""
+    async with playing() as stage:
+        replies = [*(await through_all(stage, "Whisper")).values(), *(await through_all(stage)).values()]
+    ids = [value for reply in replies for value in reply.values("x-request-id")]
+    assert ids == [entry["request_id"] for entry in logs]
+    assert len(set(ids)) == len(replies)
+    assert all(map(REQUEST_ID.fullmatch, ids))

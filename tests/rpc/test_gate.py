@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from doors.peers import DOORS, Headers, Reply, call, h2_peer, pack
-from doors.stage import TOKEN, Line, Sleeper, Tokens, eventually, playing
+from doors.stage import KEY, TOKEN, Line, Sleeper, Tokens, eventually, playing
 from google.rpc.error_details_pb2 import RetryInfo
 from rpc.outcomes import through_all
 
@@ -33,6 +33,7 @@ KINDS = [
     Kind("public", "Say", [], 0),
     Kind("public stream", "Collect", [], 0),
     Kind("with a caller", "Whisper", BEARER, 0),
+    Kind("with an API key", "Announce", [("authorization", f"Bearer {KEY}")], 0),
     Kind("without the caller it needs", "Whisper", [], 16),
 ]
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from doors.stage import FILE, NAME, PUBLIC, SERVICE, Line, Tokens, path, servicer, stage_methods
+from doors.stage import FILE, NAME, PUBLIC, SERVICE, Keys, Line, Tokens, path, servicer, stage_methods
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from zitadel import options_pb2
 
+from authsvc.domain.tokens import Permission
 from authsvc.errors import StartupError
+from authsvc.identity.api_keys import KeyAuthenticator
 from authsvc.identity.authenticator import Authenticator
 from authsvc.rpc.method import service_methods
 from authsvc.rpc.pipeline import Pipeline
 from authsvc.telemetry.calls import CallLog
 
-PIPELINE = Pipeline(Authenticator(Tokens()), CallLog(), 1.0)
+PIPELINE = Pipeline(Authenticator(Tokens()), KeyAuthenticator(Keys(), Keys()), CallLog(), 1.0)
 
 
 def _service(permission: str | None) -> ServiceDescriptor:
@@ -99,6 +101,8 @@ YIELDS = "alone.Alone/Do: {} must return one response, not yield"
         ("user.write", Async, False, "alone.Alone/Do: the permission 'user.write' is not one this server can check"),
         ("user.write", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'user.write'"),
         ("authenticated", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'authenticated'"),
+        ("User.Read", Async, False, "alone.Alone/Do: the permission 'User.Read' is not one this server can check"),
+        ("user.read", Async, True, "alone.Alone/Do: it is public, yet declares the permission 'user.read'"),
         ("authenticated", Stream, False, YIELDS.format("Stream")),
         ("authenticated", SyncStream, False, YIELDS.format("SyncStream")),
         ("authenticated", Nothing, False, MISSING.format("Nothing")),
@@ -119,23 +123,25 @@ def test_a_method_that_cannot_be_served_stops_the_start(
 
 
 @pytest.mark.parametrize(
-    ("permission", "public", "needs_caller"),
-    [("authenticated", (), True), (None, ("alone.Alone/Do",), False), (None, ("alone.Alone/*",), False)],
+    ("permission", "public"),
+    [
+        ("authenticated", ()),
+        *((permission.value, ()) for permission in Permission),
+        (None, ("alone.Alone/Do",)),
+        (None, ("alone.Alone/*",)),
+    ],
 )
-def test_only_public_methods_need_no_caller(
-    permission: str | None,
-    public: tuple[str, ...],
-    needs_caller: bool,  # noqa: FBT001
-) -> None:
-    """A method is public by its full name or by that of its service, and by nothing else."""
+def test_only_public_methods_need_no_caller(permission: str | None, public: tuple[str, ...]) -> None:
+    """A method is for whom the contract says, or public by its full name or by that of its service, and never both."""
     (method,) = service_methods(_service(permission), Async(), PIPELINE, public=frozenset(public))
-    assert method.needs_caller is needs_caller
+    assert method.permission == (permission or "")
+    assert method.needs_caller is (permission is not None)
 
 
 def test_methods_are_described() -> None:
     """A method knows its names, its classes and which sides stream."""
     methods = stage_methods()
-    names = ("Say", "Whisper", "Recite", "Collect", "Talk", "Paint", "Play")
+    names = ("Say", "Whisper", "Announce", "Recite", "Collect", "Talk", "Paint", "Play")
     assert list(methods) == [f"/{NAME}/{name}" for name in names]
     kinds = {
         name.rpartition("/")[2]: (method.client_streaming, method.server_streaming) for name, method in methods.items()
@@ -143,6 +149,7 @@ def test_methods_are_described() -> None:
     assert kinds == {
         "Say": (False, False),
         "Whisper": (False, False),
+        "Announce": (False, False),
         "Recite": (False, True),
         "Collect": (True, False),
         "Talk": (True, True),

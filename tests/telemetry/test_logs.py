@@ -115,6 +115,17 @@ log.ended("a.B/C", "json", "f00d", "OK", log.clock() - 0.25)
     assert 250 <= line["ms"] < 2_000
 
 
+def test_the_record_of_a_call_with_an_api_key() -> None:
+    """A call with an API key leaves the key's name too, on one line whatever it holds."""
+    (line,) = _logged(
+        r"""
+log = CallLog()
+log.ended("a.B/C", "json", "f00d", "OK", log.clock(), "a\nb")
+"""
+    )
+    assert line["key"] == "a\nb"
+
+
 def test_the_record_of_a_failure() -> None:
     """An unforeseen failure leaves its traceback under the id that the client was told, without values of variables."""
     (line,) = _logged(

@@ -48,9 +48,8 @@ class Authenticator:
         return self._check(record)
 
     def _check(self, record: TokenRecord) -> Caller:
-        expired = record.expires_at <= self._clock()
-        signed_out = record.session_id is not None and record.session_state != SessionState.ACTIVE
-        if expired or signed_out or record.revoked_at is not None:
+        at = self._clock()
+        if record.expires_at <= at or record.revoked_at is not None or _signed_out(record, at):
             raise unusable_token()
         if record.user_state == UserState.DELETED or record.org_id is None:
             raise NotFound("Errors.User.NotFound", "QUERY-Dfbg2")
@@ -68,3 +67,11 @@ class Authenticator:
             agent_id=record.agent_id,
             preferred_language=record.preferred_language or "",
         )
+
+
+def _signed_out(record: TokenRecord, at: int) -> bool:
+    """Whether the token's session, if a sign-in made it, has been ended or its time is over."""
+    if record.session_id is None:
+        return False
+    expires_at = record.session_expires_at
+    return record.session_state != SessionState.ACTIVE or expires_at is None or expires_at <= at

@@ -1,8 +1,11 @@
-"""Who calls."""
+"""The people and programs that call with an access token."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+AUTHENTICATED = "authenticated"
+"""The permission that every caller has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
@@ -13,6 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyProto
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status as StatusProto
 
+from authsvc.identity.api_keys import KeyHolder
 from authsvc.identity.caller import Caller
 from authsvc.rpc.checks import checked, code_of, text_of
 from authsvc.rpc.status import OK, Status, StatusError
@@ -33,6 +34,11 @@ Metadata = Sequence[tuple[str, str | bytes]]
 DETAILS_KEY = "grpc-status-details-bin"
 # For how long a stream that never waits may keep the loop for itself, in seconds; a turn of the loop takes a tenth.
 _SLICE = 0.0002
+
+
+def new_request_id() -> str:
+    """What tells one request from all others: a UUID of random bits, in lower case."""
+    return str(uuid.uuid4())
 
 
 def _unpacked(trailing: Metadata) -> tuple[tuple[AnyProto, ...], Metadata]:
@@ -113,14 +119,14 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
     def __init__(self, method: Called, exchange: Exchange) -> None:
         self.method = method
         self.exchange = exchange
-        self.request_id = secrets.token_hex(8)
+        self.request_id = new_request_id()
         self.initial_metadata: list[tuple[str, str | bytes]] = [("x-request-id", self.request_id), *_NO_STORE]
         self.response: bytes | None = None
         self.deadline: float | None = None
         self._metadata: Sequence[Metadatum] = ()
         self._trailing: list[tuple[str, str | bytes]] = []
         self._rich: tuple[AnyProto, ...] = ()
-        self._caller: Caller | None = None
+        self._caller: Caller | KeyHolder | None = None
         self._code: grpc.StatusCode | None = None
         self._details = ""
         self._aborted: Status | None = None
@@ -144,15 +150,20 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
             self.deadline = asyncio.get_running_loop().time() + min(limits)
 
     @property
-    def caller(self) -> Caller:
-        """Who calls; only methods that need a caller may ask."""
+    def caller(self) -> Caller | KeyHolder:
+        """Who calls: a `Caller` or, of a method for API keys, a `KeyHolder`; only methods that need one may ask."""
         if self._caller is None:
             raise RuntimeError(f"{self.method.full_name} is public: it has no caller")
         return self._caller
 
     @caller.setter
-    def caller(self, caller: Caller) -> None:
+    def caller(self, caller: Caller | KeyHolder) -> None:
         self._caller = caller
+
+    @property
+    def key(self) -> str | None:
+        """The name of the API key that calls, if one does."""
+        return self._caller.name if isinstance(self._caller, KeyHolder) else None
 
     def header(self, key: str) -> list[str]:
         """All text values of the metadata `key`."""
@@ -160,7 +171,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
 
     def languages(self) -> list[str]:
         """BCP 47 tags the caller reads: first that of their profile, then those of `accept-language`, in its order."""
-        preferred = self._caller.preferred_language if self._caller else ""
+        preferred = self._caller.preferred_language if isinstance(self._caller, Caller) else ""
         accepted = ",".join(self.header("accept-language")).split(",")
         tags = (tag.partition(";")[0].strip() for tag in (preferred, *accepted))
         return [tag for tag in tags if tag]

@@ -12,32 +12,41 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from zitadel.options_pb2 import auth_option
 
+from authsvc.domain.tokens import Permission
 from authsvc.errors import StartupError
+from authsvc.identity.caller import AUTHENTICATED
 from authsvc.rpc.call import Call
 from authsvc.rpc.pipeline import Behaviour, Pipeline
 from authsvc.rpc.status import Status
 
-AUTHENTICATED = "authenticated"
+# What a method may declare: that it is for every user's token, or for API keys that have a permission.
+_CHECKED = frozenset({AUTHENTICATED, *(permission.value for permission in Permission)})
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """An RPC. `run` takes a call through the pipeline and returns how it ended; it raises nothing but cancellation.
 
-    `full_name` is, for example, `zitadel.auth.v1.AuthService/GetMyUser`. Only public methods do without a caller.
+    `full_name` is, for example, `zitadel.auth.v1.AuthService/GetMyUser`. `permission` says who may call: empty for
+    everybody, `authenticated` for users with an access token, else the `Permission` that an API key must have.
     """
 
     full_name: str
     descriptor: MethodDescriptor
     request_class: type[Message]
     response_class: type[Message]
-    needs_caller: bool
+    permission: str
     run: Callable[[Call], Awaitable[Status]]
 
     @property
     def path(self) -> str:
         """The path of the RPC in gRPC and gRPC-Web requests."""
         return f"/{self.full_name}"
+
+    @property
+    def needs_caller(self) -> bool:
+        """Whether the method is not public."""
+        return bool(self.permission)
 
     @property
     def client_streaming(self) -> bool:
@@ -63,20 +72,20 @@ def service_methods(
     """
     for descriptor in service.methods:
         name = f"{service.full_name}/{descriptor.name}"
-        guarded = needs_caller(descriptor, public)
+        permission = declared_permission(descriptor, public)
         behaviour = _behaviour(name, descriptor, servicer)
         yield Method(
             full_name=name,
             descriptor=descriptor,
             request_class=GetMessageClass(descriptor.input_type),
             response_class=GetMessageClass(descriptor.output_type),
-            needs_caller=guarded,
-            run=pipeline.wrap(name, descriptor, behaviour, needs_caller=guarded),
+            permission=permission,
+            run=pipeline.wrap(name, descriptor, behaviour, permission),
         )
 
 
-def needs_caller(descriptor: MethodDescriptor, public: frozenset[str]) -> bool:
-    """Whether a method can be called only with a token; `public` is as for `service_methods`.
+def declared_permission(descriptor: MethodDescriptor, public: frozenset[str]) -> str:
+    """Who may call a method, as `Method.permission` says it; `public` is as for `service_methods`.
 
     Raises:
         StartupError: the method declares no permission and is not public, or declares one that nothing checks.
@@ -90,9 +99,9 @@ def needs_caller(descriptor: MethodDescriptor, public: frozenset[str]) -> bool:
         raise StartupError(f"{name}: it is public, yet declares the permission {permission!r}")
     if not is_public and not permission:
         raise StartupError(f"{name}: no permission is declared; set zitadel.v1.auth_option or make the method public")
-    if permission not in {"", AUTHENTICATED}:
+    if permission and permission not in _CHECKED:
         raise StartupError(f"{name}: the permission {permission!r} is not one this server can check")
-    return not is_public
+    return permission
 
 
 def _behaviour(name: str, descriptor: MethodDescriptor, servicer: object) -> Behaviour:

@@ -17,13 +17,14 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
 
-from authsvc.errors import AuthsvcError, NotFound, PermissionDenied, Unauthenticated
+from authsvc.errors import AuthsvcError, NotFound, PermissionDenied, TooMany, Unauthenticated
+from authsvc.identity.api_keys import KeyAuthenticator, KeyHolder
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
-from authsvc.identity.caller import Caller
+from authsvc.identity.caller import AUTHENTICATED, Caller
 from authsvc.rpc import sync
 from authsvc.rpc.call import Call
-from authsvc.rpc.gate import RETRY_AFTER, Full, Gate
+from authsvc.rpc.gate import Gate
 from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.rpc.translate import internal_error, status_of
 from authsvc.telemetry.calls import CallLog
@@ -31,6 +32,7 @@ from authsvc.telemetry.calls import CallLog
 Behaviour = Callable[[Any, Any], Any]
 Handler = Callable[[Call], Awaitable[None]]
 Reader = Callable[[Call], Awaitable[Any]]
+Authentication = Callable[[Call], Awaitable[Caller | KeyHolder]]
 
 _NO_CALLER = (Unauthenticated, NotFound, PermissionDenied)  # what the authenticator finds wrong with a credential
 _CLOCK_STEP = 0.001  # seconds; uvloop's clock does not see less
@@ -40,32 +42,37 @@ _TOO_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
 class Pipeline:
     """Wraps methods.
 
+    `users` and `keys` find out who calls: methods are either for users or for API keys, never for both.
     `unary_timeout` bounds every unary call, in seconds, also where the client allows more. At most `max_calls` run at
-    once of each kind, so that none takes the place of another: calls with a caller, calls that want one and whose
-    request is only read, public unary ones, and public ones that stream. Servicers that are not asynchronous share
-    `threads` threads.
+    once of each kind, so that none takes the place of another: calls of users, calls with an API key, calls that lack
+    what they need of these and whose request is only read, public unary ones, and public ones that stream. Servicers
+    that are not asynchronous share `threads` threads.
     """
 
     def __init__(
         self,
-        authenticator: Authenticator,
+        users: Authenticator,
+        keys: KeyAuthenticator,
         log: CallLog,
         unary_timeout: float,
         max_calls: int = 1000,
         threads: int = 32,
     ) -> None:
-        self._authenticator = authenticator
+        self._users, self._keys = users, keys
         self._log = log
         self._unary_timeout = unary_timeout
-        self._callers, self._anonymous = Gate(max_calls), Gate(max_calls)
+        self._callers, self._key_holders, self._anonymous = Gate(max_calls), Gate(max_calls), Gate(max_calls)
         self._public, self._public_streams = Gate(max_calls), Gate(max_calls)
         self._pool = ThreadPoolExecutor(threads, "servicer")
 
     def wrap(
-        self, name: str, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool
+        self, name: str, descriptor: MethodDescriptor, behaviour: Behaviour, permission: str
     ) -> Callable[[Call], Awaitable[Status]]:
-        """The whole way of a call of a method whose servicer has this behaviour; `name` stands in the log."""
-        handler = self._handler(descriptor, behaviour, needs_caller=needs_caller)
+        """The whole way of a call of a method whose servicer has this behaviour; `name` stands in the log.
+
+        `permission` is that of the `Method`.
+        """
+        handler = self._handler(descriptor, behaviour, permission)
         timeout = None if _streams(descriptor) else self._unary_timeout
 
         async def run(call: Call) -> Status:
@@ -73,10 +80,10 @@ class Pipeline:
             try:
                 status = await self._outcome(handler, call, timeout)
             except asyncio.CancelledError:
-                self._log.ended(name, call.exchange.door, call.request_id, "CANCELLED", started)
+                self._log.ended(name, call.exchange.door, call.request_id, "CANCELLED", started, call.key)
                 call.close(cancelled=True)
                 raise
-            self._log.ended(name, call.exchange.door, call.request_id, status.code.name, started)
+            self._log.ended(name, call.exchange.door, call.request_id, status.code.name, started, call.key)
             call.close()
             return status
 
@@ -110,31 +117,37 @@ class Pipeline:
         chosen = call.outcome()
         return status if chosen is OK else chosen
 
-    def _handler(self, descriptor: MethodDescriptor, behaviour: Behaviour, *, needs_caller: bool) -> Handler:
+    def _handler(self, descriptor: MethodDescriptor, behaviour: Behaviour, permission: str) -> Handler:
         read, respond = self._reader(descriptor), self._responder(descriptor, behaviour)
 
         async def answer(call: Call) -> None:
             await respond(await read(call), call)
 
-        if needs_caller:
-            return self._for_callers(read, answer)
+        if permission:
+            gate = self._callers if permission == AUTHENTICATED else self._key_holders
+            return self._for_callers(self._authentication(permission), read, _within(gate, answer))
         return _within(self._public_streams if _streams(descriptor) else self._public, answer)
 
-    def _for_callers(self, read: Reader, answer: Handler) -> Handler:
+    def _for_callers(self, authenticate: Authentication, read: Reader, answer: Handler) -> Handler:
         async def handle(call: Call) -> None:
             try:
-                call.caller = await self._authenticate(call)
+                call.caller = await authenticate(call)
             except _NO_CALLER:
                 with self._anonymous:
                     await read(call)
                 raise
-            with self._callers:
-                await answer(call)
+            await answer(call)
 
         return handle
 
-    async def _authenticate(self, call: Call) -> Caller:
-        return await self._authenticator.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
+    def _authentication(self, permission: str) -> Authentication:
+        async def user(call: Call) -> Caller:
+            return await self._users.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
+
+        async def key_holder(call: Call) -> KeyHolder:
+            return await self._keys.holder(call.header("authorization"), permission)
+
+        return user if permission == AUTHENTICATED else key_holder
 
     def _reader(self, descriptor: MethodDescriptor) -> Reader:
         # Nothing else bounds the time in which the one request of a response stream arrives.
@@ -200,10 +213,10 @@ def _not_implemented(error: Exception, call: Call) -> bool:
 
 
 def _expected(error: StatusError | AuthsvcError, call: Call) -> Status:
-    if isinstance(error, Full):
-        call.add_trailing_metadata("retry-after", str(RETRY_AFTER))
     if isinstance(error, StatusError):
         return error.status
+    if isinstance(error, TooMany):
+        call.add_trailing_metadata("retry-after", str(error.retry_after))
     if isinstance(error, Unauthenticated):
         call.add_trailing_metadata("www-authenticate", challenge(error))
     return status_of(error, call.languages())

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import grpc
 
+from authsvc.identity.api_keys import KeyHolder
 from authsvc.identity.caller import Caller
 from authsvc.rpc.call import Call
 from authsvc.rpc.status import StatusError
@@ -80,7 +81,7 @@ class BlockingCall(grpc.ServicerContext):
         self._threads = threads
 
     @property
-    def caller(self) -> Caller:
+    def caller(self) -> Caller | KeyHolder:
         """Who calls."""
         return self._call.caller
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import grpc
 from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest
+from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
 from zitadel.message_pb2 import ErrorDetail
 
-from authsvc.errors import AuthsvcError, InvalidArgument, Kind
+from authsvc.errors import AuthsvcError, EntityNotFound, InvalidArgument, InvalidParameter, Kind, TooMany
 from authsvc.messages import text
 from authsvc.rpc.status import Status
 
@@ -20,21 +21,38 @@ _CODES = {
     Kind.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
     Kind.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
     Kind.NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Kind.RESOURCE_EXHAUSTED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Kind.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
 }
 
 
 def status_of(error: AuthsvcError, languages: Sequence[str]) -> Status:
-    """The status of an expected error: `<text> (<id>)` and an ErrorDetail; the bare text if it has no id."""
+    """The status of an expected error: `<text> (<id>)` and an ErrorDetail; the bare text if it has no id.
+
+    What sort of error it is adds a detail of google.rpc: BadRequest, ResourceInfo or RetryInfo.
+    """
     message = text(error.key, languages, **error.parameters) if error.localized else error.key
-    code = _CODES[error.kind]
-    if not error.id:
-        return Status(code, message)
-    details: list[Message] = [ErrorDetail(id=error.id, message=message)]
-    if isinstance(error, InvalidArgument):
-        violation = BadRequest.FieldViolation(field=error.field, description=message)
-        details.append(BadRequest(field_violations=[violation]))
-    return Status(code, f"{message} ({error.id})", tuple(_pack(detail) for detail in details))
+    details = tuple(_pack(detail) for detail in _details(error, message))
+    return Status(_CODES[error.kind], f"{message} ({error.id})" if error.id else message, details)
+
+
+def _details(error: AuthsvcError, message: str) -> Iterator[Message]:
+    if error.id:
+        yield ErrorDetail(id=error.id, message=message)
+    match error:
+        case InvalidArgument():
+            yield _violation(error.field, message)
+        case InvalidParameter():
+            yield _violation(error.field, error.sentence, error.code)
+        case EntityNotFound():
+            yield ResourceInfo(resource_type=error.sort.lower(), resource_name=error.entity_id, description=message)
+        case TooMany():
+            yield RetryInfo(retry_delay=Duration(seconds=error.retry_after))
+
+
+def _violation(field: str, description: str, reason: str = "") -> BadRequest:
+    violation = BadRequest.FieldViolation(field=field, description=description, reason=reason)
+    return BadRequest(field_violations=[violation])
 
 
 def internal_error(languages: Sequence[str] = ()) -> tuple[str, Status]:
