@@ -92,6 +92,9 @@ class Settings(BaseModel):
     database_url: Annotated[Path, BeforeValidator(_database)] = Field(
         default=Path("var/authsvc.db"), description="the database, as sqlite:///PATH"
     )
+    webhook_key_file: Path = Field(
+        default=Path("var/webhooks.key"), description="file with the key from which the secrets of webhooks are made"
+    )
     tls_cert: Annotated[Path, BeforeValidator(_file)] | None = Field(
         default=None, description="PEM file with the certificate chain; turns TLS on"
     )
@@ -125,7 +128,13 @@ class Settings(BaseModel):
         default=1000,
         ge=1,
         le=10**6,
-        description="calls at once in one worker; those without a caller are counted apart",
+        description="calls at once in one worker, of each kind: of people, of API keys, without a caller",
+    )
+    api_key_rate: float = Field(
+        default=0.0,
+        ge=0,
+        le=10**6,
+        description="calls a second for which one API key may be used at one worker; 0 sets no limit",
     )
     max_streams: int = Field(default=100, ge=1, le=128, description="calls at once on one HTTP/2 connection")
     max_connections: int = Field(default=4096, ge=1, le=10**6, description="connections at once to one worker")

@@ -26,7 +26,13 @@ from authsvc.config import Address, Settings
 from authsvc.doors.engine import ENGINES, Engine
 from authsvc.doors.grpcio import grpcio_server
 from authsvc.errors import StartupError
+from authsvc.store.backends import BackendReads
+from authsvc.store.deliveries import Deliveries
+from authsvc.store.writes import Writes
 from authsvc.telemetry import logs
+from authsvc.webhooks.dispatcher import Dispatcher
+
+_PATIENCE = 5.0  # seconds at most that deliveries under way get at the end; they are sent again otherwise
 
 Stop = Callable[[], Awaitable[None]]
 Start = Callable[[Service], Awaitable[tuple[Address, Stop]]]
@@ -53,7 +59,7 @@ class Worker:
         service.health.drain()
         await asyncio.sleep(self.settings.drain_delay)
         await stop()
-        await service.executor.close()
+        await service.close()
 
     def _listen_for_stop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -75,10 +81,12 @@ def run_web(settings: Settings, link: Connection, listener: socket.socket) -> No
         await asyncio.wait([serving, asyncio.ensure_future(server.listening.wait())], return_when="FIRST_COMPLETED")
         if serving.done():
             serving.result()  # it failed before it listened, and says why
+        webhooks = dispatcher(settings, service)
+        webhooks.start()
 
         async def stop() -> None:
             server.should_exit = True
-            await serving
+            await asyncio.gather(serving, webhooks.stop(min(settings.drain_timeout, _PATIENCE)))
 
         return Address(*listener.getsockname()[:2]), stop
 
@@ -146,6 +154,12 @@ def uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
+
+
+def dispatcher(settings: Settings, service: Service) -> Dispatcher:
+    """What sends events to webhooks."""
+    executor = service.executor
+    return Dispatcher(Deliveries(executor, Writes(executor)), BackendReads(executor), settings.webhook_key_file)
 
 
 def _add_port(server: grpc.aio.Server, settings: Settings, address: Address) -> int:
