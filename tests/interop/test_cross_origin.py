@@ -171,8 +171,8 @@ def test_the_server_keeps_the_deadline(seen: Any, target: str) -> None:
 @pytest.mark.parametrize("target", OPEN)
 def test_metadata_of_the_response(seen: Any, target: str) -> None:
     """Headers that browsers hide unless they are exposed are read by the client of gRPC-Web and by `fetch`."""
-    assert len(calls(seen, target, "connect-web")["user"]["requestId"]) == 16
-    assert len(calls(seen, target, "fetch")["user"]["headers"]["x-request-id"]) == 16
+    assert len(calls(seen, target, "connect-web")["user"]["requestId"]) == 36
+    assert len(calls(seen, target, "fetch")["user"]["headers"]["x-request-id"]) == 36
     assert "invalid_token" in calls(seen, target, "fetch")["failure"]["headers"]["www-authenticate"]
     assert "GET" in calls(seen, target, "fetch")["notAllowed"]["headers"]["allow"]
     assert calls(seen, target, "fetch")["document"]["headers"]["etag"]

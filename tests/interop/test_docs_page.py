@@ -10,6 +10,14 @@ import pytest
 from harness import Server
 from interop.support import CALLS, HERE, json_answer, node
 
+FOR_BACK_ENDS = [
+    ("GET", "/events"),
+    ("GET", "/user_management/users"),
+    ("GET", "/user_management/users/external_id/{external_id}"),
+    ("GET", "/user_management/users/{id}"),
+    ("GET", "/user_management/users/{id}/sessions"),
+    ("POST", "/user_management/sessions/revoke"),
+]
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -25,13 +33,13 @@ def visit(server: Server, gigi: str) -> Any:
 def test_the_page_shows_every_operation(visit: Any) -> None:
     """It lists the operations of the document."""
     assert visit["title"] == "authsvc"
-    expected = {(verb, path) for verb, path, _ in CALLS.values()} | {("GET", "/auth/v1/healthz")}
+    expected = {(verb, path) for verb, path, _ in CALLS.values()} | {("GET", "/auth/v1/healthz"), *FOR_BACK_ENDS}
     assert {tuple(operation) for operation in visit["operations"]} == expected
 
 
 def test_the_page_offers_first_what_works(visit: Any) -> None:
     """Authorize shows the field for a token above the flow whose endpoints come later."""
-    assert [name.split()[0] for name in visit["schemes"]] == ["bearer", "oauth2"]
+    assert [name.split()[0] for name in visit["schemes"]] == ["bearer", "oauth2", "apiKey"]
 
 
 def test_the_page_shows_enums_by_name(visit: Any) -> None:

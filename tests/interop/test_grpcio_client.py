@@ -26,6 +26,7 @@ from zitadel.auth_pb2_grpc import AuthServiceStub
 OPTIONS = [("grpc.enable_http_proxy", 0)]
 TIMEOUT = 10
 SERVICES = ["", SERVICE]
+FOR_BACK_ENDS = ["workos.user_management.v1.EventsService", "workos.user_management.v1.UserManagementService"]
 SERVING = HealthCheckResponse.SERVING
 
 
@@ -117,7 +118,9 @@ def test_health_check_of_an_unknown_service(channel: grpc.Channel) -> None:
 def test_health_list(channel: grpc.Channel) -> None:
     """The list tells every service and its state."""
     response = HealthStub(channel).List(HealthListRequest(), timeout=TIMEOUT)
-    assert {name: status.status for name, status in response.statuses.items()} == dict.fromkeys(SERVICES, SERVING)
+    assert {name: status.status for name, status in response.statuses.items()} == dict.fromkeys(
+        [*SERVICES, *FOR_BACK_ENDS], SERVING
+    )
 
 
 def test_health_watch_sync(channel: grpc.Channel) -> None:
@@ -160,6 +163,7 @@ def test_reflection(channel: grpc.Channel, version: str) -> None:
         "grpc.health.v1.Health",
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
+        *FOR_BACK_ENDS,
         SERVICE,
     }
     assert unknown.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]

@@ -115,6 +115,16 @@ def test_refusals_follow_the_document(document: Any, server: Server, name: str) 
         assert response.headers["www-authenticate"].startswith("Bearer ")
 
 
+@pytest.mark.parametrize("path", ["/user_management/users", "/user_management/users/{id}/sessions", "/events"])
+def test_refusals_of_back_ends_follow_the_document(document: Any, server: Server, gigi: str, path: str) -> None:
+    """Without an API key, or with a token in its place, the answer is the documented error of that face."""
+    for token in ("", BAD_TOKEN, gigi):
+        response = ask(server, ("GET", path, {}), token)
+        assert (response.status_code, response.json()) == (401, {"message": "Unauthorized"})
+        assert response.headers["content-type"] == "application/json; charset=utf-8"
+        assert mistakes(document, content(document, ("GET", path, {}), "401"), response.json()) == []
+
+
 def test_other_errors_follow_the_document(document: Any, server: Server, gigi: str) -> None:
     """Any other error has the form of the `default` answer."""
     verb, path, _ = call = CALLS["ListMyUserGrants"]

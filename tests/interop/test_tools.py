@@ -27,6 +27,8 @@ SERVICES = {
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    "workos.user_management.v1.EventsService",
+    "workos.user_management.v1.UserManagementService",
     SERVICE,
 }
 # What grpcurl adds to the code of a status to make its exit status.
