@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files
 from typing import Any
 
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from authsvc_workos.user_management.v1 import events_pb2, user_management_pb2
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from zitadel import auth_pb2
 
 from authsvc.api.auth import AuthServicer
+from authsvc.api.events import EventsServicer
 from authsvc.api.health import HealthServicer
 from authsvc.api.reflection import V1ALPHA, V1AlphaServicer, V1Servicer, v1_service
+from authsvc.api.user_management import UserManagementServicer
 from authsvc.config import Settings
 from authsvc.doors.asgi import OneAddress
 from authsvc.doors.asgi_types import App
@@ -26,18 +27,24 @@ from authsvc.doors.json import ZITADEL, Json
 from authsvc.doors.limits import Limits
 from authsvc.doors.openapi import describe
 from authsvc.doors.probes import Probes
+from authsvc.doors.workos import WORKOS
+from authsvc.identity.api_keys import KeyAuthenticator
 from authsvc.identity.authenticator import Authenticator
-from authsvc.rpc.method import Method, needs_caller, service_methods
+from authsvc.identity.rate import Rate
+from authsvc.rpc.method import Method, declared_permission, service_methods
 from authsvc.rpc.pipeline import Pipeline
+from authsvc.store.backends import BackendReads
 from authsvc.store.executor import Executor
 from authsvc.store.open import open_store
 from authsvc.store.reads import Reads
 from authsvc.store.revision import answers
+from authsvc.store.writes import Writes
 from authsvc.telemetry.calls import CallLog
 from authsvc.transcoding import Transcoder
-from authsvc.transcoding.openapi import comments
 
 AUTH: ServiceDescriptor = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+USER_MANAGEMENT: ServiceDescriptor = user_management_pb2.DESCRIPTOR.services_by_name["UserManagementService"]
+EVENTS: ServiceDescriptor = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 JSON_PREFIX = "/auth/v1"
 # Methods that need no caller; every other must say in the contract what it needs, or the start fails.
 PUBLIC = frozenset(
@@ -61,26 +68,39 @@ class Service:
     health: HealthServicer
     limits: Limits
     executor: Executor
+    keys: KeyAuthenticator
     docs: bool = True
     cors: Cors = CLOSED
 
     def one_address(self) -> OneAddress:
         """The ASGI application with the doors of the one address."""
-        json = Json(self.methods.values(), JSON_PREFIX, self.limits)
+        zitadel = Json([each for each in self.methods.values() if not _of_workos(each)], JSON_PREFIX, self.limits)
+        workos = Json([each for each in self.methods.values() if _of_workos(each)], "", self.limits, WORKOS)
         fixed: dict[str, App] = dict.fromkeys(Probes.PATHS, Probes(self.health.serving))
         if self.docs:
-            guarded = {method.descriptor.full_name for method in self.methods.values() if method.needs_caller}
-            document = _described(json.transcoder, lambda method: method.full_name in guarded)
-            fixed |= dict.fromkeys(Docs.PATHS, Docs(document))
+            permissions = {each.descriptor.full_name: each.permission for each in self.methods.values()}
+            faces = [zitadel.transcoder, workos.transcoder]
+            fixed |= dict.fromkeys(Docs.PATHS, Docs(describe(faces, lambda method: permissions[method.full_name])))
         return OneAddress(
             grpc=GrpcH2(self.methods, self.limits),
             grpc_web=GrpcWeb(self.methods, self.limits),
-            json=json,
+            json=zitadel,
+            faces=dict.fromkeys(workos.segments, workos),
             fixed=fixed,
             rpcs=self.methods.keys(),
             longest=self.limits.target,
             cors=self.cors,
         )
+
+    async def close(self) -> None:
+        """Let go of the store, when all that is to be written has been."""
+        await self.keys.close()
+        await self.executor.close()
+
+
+def _of_workos(method: Method) -> bool:
+    """Whether a method is of the face of WORKOS; all others speak JSON as ZITADEL does."""
+    return method.descriptor.containing_service.file.package == USER_MANAGEMENT.file.package
 
 
 async def open_service(settings: Settings) -> Service:
@@ -90,11 +110,17 @@ async def open_service(settings: Settings) -> Service:
         StartupError: the database does not have the schema this version needs, or a method cannot be served.
     """
     executor = await open_store(settings.database_url)
-    reads = Reads(executor)
-    health = HealthServicer([AUTH.full_name], partial(answers, executor))
-    pipeline = Pipeline(Authenticator(reads), CallLog(), settings.call_timeout, settings.max_calls)
-    services: list[tuple[ServiceDescriptor, object]] = [
+    reads, backends, writes = Reads(executor), BackendReads(executor), Writes(executor)
+    keys = KeyAuthenticator(backends, writes, Rate(settings.api_key_rate))
+    pipeline = Pipeline(Authenticator(reads), keys, CallLog(), settings.call_timeout, settings.max_calls)
+    api: list[tuple[ServiceDescriptor, object]] = [
         (AUTH, AuthServicer(reads)),
+        (USER_MANAGEMENT, UserManagementServicer(backends, writes)),
+        (EVENTS, EventsServicer(backends)),
+    ]
+    health = HealthServicer([service.full_name for service, _ in api], partial(answers, executor))
+    services = [
+        *api,
         (health_pb2.DESCRIPTOR.services_by_name["Health"], health),
     ]
     if settings.reflection:
@@ -104,18 +130,16 @@ async def open_service(settings: Settings) -> Service:
         for service, servicer in services
         for method in service_methods(service, servicer, pipeline, public=PUBLIC)
     }
-    return Service(methods, health, settings.limits(), executor, settings.docs, settings.cors())
+    return Service(methods, health, settings.limits(), executor, keys, settings.docs, settings.cors())
 
 
 def api_document() -> dict[str, Any]:
     """The OpenAPI document of the JSON API; needs no store."""
-    transcoder = Transcoder(AUTH.methods, prefix=JSON_PREFIX, dialect=ZITADEL)
-    return _described(transcoder, partial(needs_caller, public=PUBLIC))
-
-
-def _described(transcoder: Transcoder, guarded: Callable[[MethodDescriptor], bool]) -> dict[str, Any]:
-    contract = (files("zitadel") / "descriptors.binpb").read_bytes()
-    return describe(transcoder, comments(contract), guarded)
+    transcoders = [
+        Transcoder(AUTH.methods, prefix=JSON_PREFIX, dialect=ZITADEL),
+        Transcoder([*USER_MANAGEMENT.methods, *EVENTS.methods], dialect=WORKOS),
+    ]
+    return describe(transcoders, partial(declared_permission, public=PUBLIC))
 
 
 def _reflection(names: list[str]) -> list[tuple[ServiceDescriptor, object]]:

@@ -58,7 +58,25 @@ def _sentence(run: Run | tuple[int, str, str]) -> str:
     return errors.removeprefix("authsvc: ").removesuffix("\n")
 
 
-COMMANDS = ["serve", "migrate", "apply", "export", "token", "token create", "token revoke", "openapi", "demo"]
+COMMANDS = [
+    "serve",
+    "migrate",
+    "apply",
+    "export",
+    "token",
+    "token create",
+    "token revoke",
+    "apikey",
+    "apikey create",
+    "apikey list",
+    "apikey revoke",
+    "webhook",
+    "webhook create",
+    "webhook list",
+    "webhook deliveries",
+    "openapi",
+    "demo",
+]
 
 
 def test_help() -> None:
@@ -72,8 +90,8 @@ def test_help() -> None:
         assert run.stdout.startswith(f"usage: authsvc {command}".rstrip())
         is_serving = command in {"serve", "demo"}
         assert ("--listen" in run.stdout) == is_serving
-        assert ("--database-url" in run.stdout) == (command not in {"", "token", "openapi"})
-    for command in ("serve", "migrate", "apply", "export", "token", "openapi", "demo"):
+        assert ("--database-url" in run.stdout) == (command not in {"", "token", "apikey", "webhook", "openapi"})
+    for command in ("serve", "migrate", "apply", "export", "token", "apikey", "webhook", "openapi", "demo"):
         assert f"    {command} " in helps[""].stdout
 
 
@@ -87,6 +105,8 @@ USAGE = {
     "no action": ("token",),
     "no user": ("token", "create"),
     "no token": ("token", "revoke"),
+    "no name": ("apikey", "create"),
+    "no key": ("apikey", "revoke"),
     "demo without a user": ("demo", "x.yaml"),
     "a flag without its value": ("migrate", "--database-url"),
 }
@@ -265,8 +285,8 @@ def test_migrate_tells_what_it_did(tmp_path: Path) -> None:
     """`migrate` says from where to where, and the second time that there was nothing to do."""
     path = tmp_path / "folder" / "a.db"
     url = f"sqlite:///{path}"
-    assert authsvc("migrate", database_url=url).stdout == f"{path}: from empty to revision 0001\n"
-    assert authsvc("migrate", "--database-url", url).stdout == f"{path}: already at revision 0001\n"
+    assert authsvc("migrate", database_url=url).stdout == f"{path}: from empty to revision 0002\n"
+    assert authsvc("migrate", "--database-url", url).stdout == f"{path}: already at revision 0002\n"
 
 
 def test_what_is_no_database(tmp_path: Path) -> None:

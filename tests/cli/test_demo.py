@@ -58,9 +58,9 @@ def _pasted(text: str) -> list[str]:
 
 
 def _shell(text: str, command: str) -> str:
-    token = next(line for line in text.splitlines() if line.startswith("TOKEN="))
+    given = "\n".join(line for line in text.splitlines() if line.startswith(("TOKEN=", "KEY=")))
     variables = {**os.environ, "PATH": f"{_BIN}{os.pathsep}{os.environ['PATH']}"}
-    script = f"{token}\n{command}"
+    script = f"{given}\n{command}"
     run = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env=variables, check=False, timeout=30)
     assert run.returncode == 0, (command, run.stderr)
     return run.stdout
@@ -71,11 +71,12 @@ def test_the_printed_lines_work(demo_run: tuple[subprocess.Popen[str], str]) -> 
     _, text = demo_run
     assert text.endswith("ready\n")
     commands = _pasted(text)
-    user, sessions, grants, by_grpc, by_web = [json.loads(_shell(text, command)) for command in commands]
+    user, sessions, grants, by_grpc, by_web, signed_in = [json.loads(_shell(text, command)) for command in commands]
     assert user["user"]["preferredLoginName"] == by_grpc["user"]["preferredLoginName"] == GIGI
     names = [session["loginName"] for session in sessions["result"]]
     assert names == [GIGI, "zora@zitadel.com", "pia@zitadel.cloud"]
     assert [grant["grantId"] for grant in grants["result"]] == [f"6962902906305126{digit}" for digit in "456"]
+    assert [session["object"] for session in signed_in["data"]] == ["session"]
     assert sorted(grant["grantId"] for grant in by_web["result"]) == [grant["grantId"] for grant in grants["result"]]
 
 
@@ -124,14 +125,17 @@ def test_a_demo_that_cannot_begin(tmp_path: Path) -> None:
 
 
 def test_lines_follow_the_settings(tmp_path: Path) -> None:
-    """Lines name the certificate when TLS is on, and leave gRPC tools out where they could not work."""
+    """Lines name the certificate when TLS is on, and leave out what could not work."""
     addresses = {"web": Address("127.0.0.1", 8443)}
-    secured = demo.lines(Settings.model_construct(tls_cert=tmp_path / "c.pem"), addresses, "t")
+    trial = demo.Trial("t", "k", "user_1")
+    secured = demo.lines(Settings.model_construct(tls_cert=tmp_path / "c.pem"), addresses, trial)
     assert f"curl --cacert {tmp_path}/c.pem -L -X GET 'https://127.0.0.1:8443/auth/v1/users/me'" in secured
     assert f"grpcurl -cacert {tmp_path}/c.pem " in secured
     assert f"buf curl --cacert {tmp_path}/c.pem " in secured
     for settings in (Settings(http="httptools"), Settings(reflection=False)):
-        shown = demo.lines(settings, addresses, "t")
+        shown = demo.lines(settings, addresses, trial)
         assert "curl -L" in shown
         assert "grpcurl" not in shown
         assert "buf" not in shown
+        assert "/users/user_1/sessions" in shown
+    assert "user_management" not in demo.lines(Settings(), addresses, trial._replace(person=None))

@@ -74,7 +74,8 @@ async def _always() -> bool:
 async def serving(settings: Settings, methods: dict[str, Method]) -> AsyncIterator[int]:
     """Serve the methods on the one address, as the web worker does; the port."""
     health = HealthServicer([SERVICE], _always)
-    service = Service(methods, health, settings.limits(), cast("Any", None), docs=False)
+    nothing = cast("Any", None)
+    service = Service(methods, health, settings.limits(), nothing, nothing, docs=False)
     with socket.create_server(settings.listen) as listener:
         server = WebServer(uvicorn_config(settings, service))
         running = asyncio.ensure_future(server.serve([listener]))

@@ -33,7 +33,7 @@ def conformance_methods(service: ServiceDescriptor) -> dict[str, Method]:
     """The methods of the conformance service by path, wrapped in the real pipeline; `Unimplemented` is left out."""
     served = [method for method in service.methods if method.name != "Unimplemented"]
     described = cast("ServiceDescriptor", SimpleNamespace(full_name=service.full_name, methods=served))
-    pipeline = Pipeline(cast("Any", None), CallLog(), _LONGEST)
+    pipeline = Pipeline(cast("Any", None), cast("Any", None), CallLog(), _LONGEST)
     public = frozenset({f"{service.full_name}/*"})
     found = service_methods(described, ConformanceServicer(service), pipeline, public=public)
     return {method.path: method for method in found}

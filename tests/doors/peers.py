@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import ssl
 import struct
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -27,6 +28,8 @@ from h2.events import (
     TrailersReceived,
 )
 
+# A UUID of version 4, in lower case.
+REQUEST_ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 Headers = Sequence[tuple[str | bytes, str | bytes]]
 Pairs = list[tuple[str, str]]
 
@@ -417,8 +420,8 @@ async def call(
 
 def json_request(method: str, request: Message, metadata: Headers = ()) -> bytes:
     """The bytes of a call through the JSON door."""
-    if method == "Whisper":
-        return http1_request("GET", "/auth/v1/whisper", metadata)
+    if method in {"Whisper", "Announce"}:
+        return http1_request("GET", f"/auth/v1/{method.lower()}", metadata)
     return http1_request("POST", "/auth/v1/say", metadata, json_format.MessageToJson(request).encode())
 
 

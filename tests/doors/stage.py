@@ -21,10 +21,12 @@ from zitadel import options_pb2
 from authsvc.api.health import HealthServicer
 from authsvc.app import Service
 from authsvc.config import Address, Settings
-from authsvc.domain.tokens import TokenRecord
+from authsvc.domain.tokens import KeyRecord, TokenRecord, token_hash
 from authsvc.doors.grpcio import grpcio_server
 from authsvc.doors.limits import Limits
+from authsvc.identity.api_keys import KeyAuthenticator
 from authsvc.identity.authenticator import Authenticator
+from authsvc.identity.rate import Rate
 from authsvc.rpc.method import Method, service_methods
 from authsvc.rpc.pipeline import Pipeline
 from authsvc.telemetry.calls import CallLog
@@ -32,6 +34,7 @@ from authsvc.workers import WebServer, _add_port, uvicorn_config
 
 NAME = "stage.v1.Stage"
 TOKEN = "the-token"
+KEY = "sk_the-key"
 LIMIT = 4096
 LIMITS = Limits(message=LIMIT, metadata=16 * 1024)
 Behaviour = Callable[..., Any]
@@ -60,7 +63,7 @@ def _description() -> FileDescriptorProto:
         line.field.add(name=name, number=number, type=kind, type_name=type_name or None, label=optional)
     file.message_type.add(name="Other")
     stage = file.service.add(name="Stage")
-    for name in ("Say", "Whisper", "Recite", "Collect", "Talk", "Paint", "Play"):
+    for name in ("Say", "Whisper", "Announce", "Recite", "Collect", "Talk", "Paint", "Play"):
         method = stage.method.add(name=name, input_type=".stage.v1.Line", output_type=".stage.v1.Line")
         if name == "Paint":
             method.input_type = method.output_type = ".google.api.HttpBody"
@@ -85,9 +88,10 @@ def _annotate(method: MethodDescriptorProto) -> None:
     if method.name == "Recite":
         rule.additional_bindings.add(get="/recite/texts", response_body="text")
         rule.additional_bindings.add(post="/recite", body="*")
-    if method.name == "Whisper":
+    permissions = {"Whisper": "authenticated", "Announce": "session.write"}
+    if method.name in permissions:
         options: Any = method.options
-        options.Extensions[options_pb2.auth_option].permission = "authenticated"
+        options.Extensions[options_pb2.auth_option].permission = permissions[method.name]
 
 
 descriptor_pool.Default().AddSerializedFile(_description().SerializeToString())
@@ -108,7 +112,25 @@ class Tokens:
 
     async def token(self, token_hash: bytes, org_id: int | None) -> TokenRecord | None:
         """The record of `TOKEN`, whatever the hash; nothing is looked up."""
-        return TokenRecord(1, 2, 2**62, None, 1, "de-CH", 3, 1, 4, 1, 5, None)
+        return TokenRecord(1, 2, 2**62, None, 1, "de-CH", 3, 1, 4, 1, 2**62, 5, None)
+
+
+class Keys:
+    """A store that knows one API key, with one permission, and notes when it was used."""
+
+    permissions = "session.write"
+
+    def __init__(self) -> None:
+        self.used: list[int] = []
+
+    async def key(self, key_hash: bytes) -> KeyRecord | None:
+        """The record of `KEY`."""
+        known = key_hash == token_hash(KEY)
+        return KeyRecord(7, "the key", self.permissions, 0, None, None) if known else None
+
+    async def touch_key(self, key_id: int, at: int) -> None:
+        """Note it."""
+        self.used.append(key_id)
 
 
 async def _echo(request: Any, context: Any) -> Any:
@@ -139,6 +161,7 @@ def servicer(**behaviours: Behaviour) -> object:
     usual: dict[str, Behaviour] = {
         "Say": _echo,
         "Whisper": _echo,
+        "Announce": _echo,
         "Recite": _count,
         "Collect": _sum,
         "Talk": _parrot,
@@ -153,11 +176,14 @@ def stage_methods(
     *,
     max_calls: int = 1000,
     threads: int = 32,
+    key_rate: float = 0.0,
     guests: Guests = (),
     **behaviours: Behaviour,
 ) -> dict[str, Method]:
     """The methods of a stage by path, wrapped in the real pipeline; those of guests are public."""
-    pipeline = Pipeline(Authenticator(Tokens()), CallLog(), unary_timeout, max_calls, threads)
+    keys = Keys()
+    authenticators = Authenticator(Tokens()), KeyAuthenticator(keys, keys, Rate(key_rate))
+    pipeline = Pipeline(*authenticators, CallLog(), unary_timeout, max_calls, threads)
     public = PUBLIC | {f"{service.full_name}/*" for service, _ in guests}
     return {
         method.path: method
@@ -172,7 +198,8 @@ def stage_service(*, limits: Limits | None = None, **more: Any) -> Service:
     async def ready() -> bool:
         return True
 
-    return Service(stage_methods(**more), HealthServicer([NAME], ready), limits or LIMITS, cast("Any", None))
+    nothing = cast("Any", None)
+    return Service(stage_methods(**more), HealthServicer([NAME], ready), limits or LIMITS, nothing, nothing)
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import grpc
 import pytest
-from doors.peers import WEB, WEB_TEXT, AsgiReply, Headers, Reply, asgi, decode_bin, pack, unpack, web_reply
+from doors.peers import REQUEST_ID, WEB, WEB_TEXT, AsgiReply, Headers, Reply, asgi, decode_bin, pack, unpack, web_reply
 from doors.stage import LIMIT, Line, path, stage_service
 
 HELLO = Line(text="hello", number=7)
@@ -422,7 +421,7 @@ async def test_a_unary_answer_is_one_write(kind: str, fails: bool) -> None:  # n
     assert response.events[1]["more_body"] is False
     assert response.header("content-length") == str(len(response.body))
     assert response.header("cache-control") == "no-store"
-    assert re.fullmatch("[0-9a-f]{16}", response.header("x-request-id") or "")
+    assert REQUEST_ID.fullmatch(response.header("x-request-id") or "")
     if kind == WEB_TEXT:
         base64.b64decode(response.body, validate=True)
         assert b"=" not in response.body[:-2]

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import orjson
 import pytest
-from doors.peers import AsgiReply, Headers, asgi, h2_peer, http1, http1_request, json_reply
+from doors.peers import REQUEST_ID, AsgiReply, Headers, asgi, h2_peer, http1, http1_request, json_reply
 from doors.stage import LIMIT, TOKEN, Line, Stage, playing, stage_service
 
 from authsvc.doors.limits import Limits
@@ -253,7 +253,7 @@ async def test_answers_may_not_be_kept(method: str, target: str, status: int) ->
     assert response.header("x-content-type-options") == "nosniff"
     assert response.header("content-type") == "application/json"
     assert response.header("content-length") == str(len(response.body))
-    assert re.fullmatch("[0-9a-f]{16}", response.header("x-request-id") or "")
+    assert REQUEST_ID.fullmatch(response.header("x-request-id") or "")
 
 
 async def test_only_listed_metadata_becomes_headers() -> None:

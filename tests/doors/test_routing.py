@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -16,7 +17,7 @@ from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import peer_of
 from authsvc.doors.probes import Probes
 
-GRPC, WEB, JSON, PROBES, DOCS = "grpc", "grpc_web", "json", "probes", "docs"
+GRPC, WEB, JSON, FACE, PROBES, DOCS = "grpc", "grpc_web", "json", "another face", "probes", "docs"
 ROUTES = [
     # content type, HTTP method, path, with HTTP/2's trailers, without
     ("application/grpc", "POST", "/a/b", GRPC, JSON),
@@ -32,6 +33,12 @@ ROUTES = [
     ("application/json", "POST", "/a/b", JSON, JSON),
     ("xapplication/grpc", "POST", "/a/b", JSON, JSON),
     ("", "GET", "/a/b", JSON, JSON),
+    ("", "GET", "/another", FACE, FACE),
+    ("", "GET", "/another/", FACE, FACE),
+    ("application/json", "POST", "/another/a/b", FACE, FACE),
+    ("", "GET", "/anothera/b", JSON, JSON),
+    ("", "GET", "/a/another", JSON, JSON),
+    ("application/grpc-web", "POST", "/another/b", WEB, WEB),
     ("", "GET", "/debug/healthz", PROBES, PROBES),
     ("", "GET", "/debug/ready", PROBES, PROBES),
     ("application/json", "POST", "/debug/ready", PROBES, PROBES),
@@ -71,7 +78,15 @@ async def test_the_content_type_chooses_the_door(
         return app
 
     fixed = dict.fromkeys(Probes.PATHS, door(PROBES)) | dict.fromkeys(Docs.PATHS, door(DOCS))
-    app = OneAddress(grpc=door(GRPC), grpc_web=door(WEB), json=door(JSON), fixed=fixed, rpcs={"/an/rpc"}, longest=100)
+    app = OneAddress(
+        grpc=door(GRPC),
+        grpc_web=door(WEB),
+        json=door(JSON),
+        faces={"another": door(FACE)},
+        fixed=fixed,
+        rpcs={"/an/rpc"},
+        longest=100,
+    )
     response = await asgi(app, target, [("content-type", kind)], method=method, trailers=trailers)
     assert (taken or [response.status]) == [over_h2 if trailers else over_h1]
 
@@ -88,7 +103,23 @@ async def test_refusals_say_what_would_do() -> None:
         "application/grpc-web-text",
         "application/grpc-web-text+proto",
     ]
-    assert (await asgi(app, path(), method="GET")).header("allow") == "POST"
+    wrong_method = await asgi(app, path(), method="GET")
+    assert wrong_method.header("allow") == "POST"
+    for refused in (wrong_type, wrong_method):
+        # Connect's clients take JSON for an error of their own protocol.
+        assert (refused.body, refused.header("content-type")) == (b"", None)
+    too_long = await asgi(app, "/" + "x" * 9000, method="GET")
+    assert (too_long.status, too_long.body) == (414, b'{"message":"URI Too Long"}')
+
+
+@pytest.mark.parametrize("target", ["/stage.v1.Stage/Say", "/" + "x" * 9000, "/nowhere", "/auth/v1/say/a"])
+async def test_refusals_have_a_request_id(target: str) -> None:
+    """Requests that are no calls can be named as well: each answer has a UUID of its own (RFC 9562, version 4)."""
+    app = stage_service().one_address()
+    ids = [(await asgi(app, target, method="DELETE")).header("x-request-id") or "" for _ in range(2)]
+    assert ids[0] != ids[1]
+    for each in ids:
+        assert str(UUID(each, version=4)) == each
 
 
 async def test_a_query_counts_as_part_of_the_target() -> None:

@@ -1,4 +1,4 @@
-"""The command line: `authsvc serve`, `migrate`, `apply`, `export`, `token create` and `revoke`, `openapi`, `demo`."""
+"""The command line: a module for each command, or for those that belong together."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from authsvc import __version__, config
-from authsvc.cli import demo, directory, openapi, serve, tokens
+from authsvc.cli import apikeys, demo, directory, openapi, serve, tokens, webhooks
 from authsvc.errors import Refused, StartupError, Unavailable
 
-_COMMANDS = (serve, directory, tokens, openapi, demo)
+_COMMANDS = (serve, directory, tokens, apikeys, webhooks, openapi, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from authsvc.cli import serve
 from authsvc.cli.tokens import agent_id, lifetime
 from authsvc.config import Address, Settings
+from authsvc.domain.tokens import Permission, token_hash
 from authsvc.supervisor import Supervisor
 
 _LIFE = "12h"
+_KEY = "demo"  # the name of the API key; that of an earlier demo is revoked
 _SERVICE = "zitadel.auth.v1.AuthService"
 _JSON = """
 # everything below can be pasted into another terminal
@@ -31,6 +33,11 @@ grpcurl{grpcurl} -H "Authorization: Bearer $TOKEN" {web} {service}/GetMyUser
 # the same by gRPC-Web
 buf curl{curl} --protocol grpcweb -H "Authorization: Bearer $TOKEN" {url}/{service}/ListMyUserGrants
 """
+_WORKOS = """
+# the same people for a back end with an API key: WorkOS's session API
+KEY={key}
+curl{curl} '{url}/user_management/users/{person}/sessions' -H "Authorization: Bearer $KEY"
+"""
 _DOCS = """
 # or in a browser, with the token: {url}/docs
 """
@@ -46,24 +53,41 @@ def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argpar
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Serve the file's data, and print lines with a token of `--user`."""
-    token = _prepare(settings, options)
+    """Serve the file's data, and print lines with a token of `--user` and an API key."""
+    trial = _prepare(settings, options)
 
     def announce(addresses: dict[str, Address]) -> None:
-        print(lines(settings, addresses, token))
+        print(lines(settings, addresses, trial))
         serve.announce(settings, addresses)
 
     return Supervisor(settings, announce).run()
 
 
-def lines(settings: Settings, addresses: dict[str, Address], token: str) -> str:
+class Trial(NamedTuple):
+    """What the lines are filled in with: a token of a user, an API key, and the user's id for back ends.
+
+    The id is None for a program, which has none.
+    """
+
+    token: str
+    key: str
+    person: str | None
+
+
+def lines(settings: Settings, addresses: dict[str, Address], trial: Trial) -> str:
     """Lines for a shell; those for gRPC only where the one address has HTTP/2 and reflection, which the tools need."""
     tls = settings.tls_cert
-    shown = (
-        _JSON + (_GRPC if settings.http == "zttp" and settings.reflection else "") + (_DOCS if settings.docs else "")
-    )
+    parts = {
+        _JSON: True,
+        _GRPC: settings.http == "zttp" and settings.reflection,
+        _WORKOS: trial.person is not None,
+        _DOCS: settings.docs,
+    }
+    shown = "".join(part for part, wanted in parts.items() if wanted)
     return shown.format(
-        token=token,
+        token=trial.token,
+        key=trial.key,
+        person=trial.person,
         url=serve.url(settings, addresses),
         web=addresses["web"],
         service=_SERVICE,
@@ -72,20 +96,27 @@ def lines(settings: Settings, addresses: dict[str, Address], token: str) -> str:
     )
 
 
-def _prepare(settings: Settings, options: argparse.Namespace) -> str:
-    """Bring the database to what the file lists; a token for the lines."""
+def _prepare(settings: Settings, options: argparse.Namespace) -> Trial:
+    """Bring the database to what the file lists; a token and a key for the lines."""
     from authsvc import directory  # noqa: PLC0415 - heavy, and only for commands on the database
+    from authsvc.api.convert_workos import person_id  # noqa: PLC0415
     from authsvc.cli.store import on_store  # noqa: PLC0415
+    from authsvc.store.backends import BackendReads  # noqa: PLC0415
     from authsvc.store.executor import Executor  # noqa: PLC0415
     from authsvc.store.migrate import migrate  # noqa: PLC0415
+    from authsvc.store.reads import Reads  # noqa: PLC0415
     from authsvc.store.writes import Writes  # noqa: PLC0415
 
     document = directory.read(options.file)
     migrate(settings.database_url)
 
-    async def fill(_executor: Executor, writes: Writes) -> str:
+    async def fill(executor: Executor, writes: Writes) -> Trial:
         print(f"{options.file}: {await directory.apply(writes, document)}", flush=True)
         _, token = await writes.sign_in(options.user, agent_id(options.agent), lifetime(_LIFE))
-        return token
+        await writes.revoke_key(_KEY)
+        _, key = await writes.create_key(_KEY, frozenset(Permission))
+        record = await Reads(executor).token(token_hash(token), None)
+        person = await BackendReads(executor).person(record.user_id) if record else None
+        return Trial(token, key, person_id(person) if person else None)
 
     return on_store(settings, fill)

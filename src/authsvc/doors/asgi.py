@@ -8,17 +8,18 @@ from authsvc.doors.asgi_types import App, Receive, Scope, Send
 from authsvc.doors.cors import CLOSED, Cors
 from authsvc.doors.grpc import rpc_path
 from authsvc.doors.grpc_web import GRPC_WEB, media_type
-from authsvc.doors.http import respond
+from authsvc.doors.http import refuse, request_id_header, respond
 from authsvc.doors.metadata import header
 
 _GRPC = frozenset({b"application/grpc", b"application/grpc+proto"})
 
 
 class OneAddress:
-    """An ASGI application that hands each request to `grpc`, `grpc_web`, one of those with `fixed` paths, or `json`.
+    """An ASGI application that hands each request to `grpc`, `grpc_web`, one of those with `fixed` paths, or JSON.
 
-    `rpcs` are the paths that only gRPC and gRPC-Web may use; path and query have at most `longest` bytes. All doors but
-    native gRPC, which no browser speaks, are under the policy `cors`.
+    `faces` serve JSON, each under a first segment of the path, and `json` all other paths. `rpcs` are the paths that
+    only gRPC and gRPC-Web may use; path and query have at most `longest` bytes. All doors but native gRPC, which no
+    browser speaks, are under the policy `cors`.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class OneAddress:
         grpc: App,
         grpc_web: App,
         json: App,
+        faces: Mapping[str, App],
         fixed: Mapping[str, App],
         rpcs: Container[str],
         longest: int,
@@ -35,6 +37,7 @@ class OneAddress:
         self._grpc = grpc
         self._grpc_web = cors.around(grpc_web)
         self._json = cors.around(json)
+        self._faces = {segment: cors.around(face) for segment, face in faces.items()}
         self._fixed = {path: cors.around(app) for path, app in fixed.items()}
         self._rpcs = rpcs
         self._longest = longest
@@ -58,7 +61,8 @@ class OneAddress:
             return self._native(scope) if content_type in _GRPC else self._unsupported
         if rpc_path(scope) in self._rpcs:
             return self._unsupported if scope["method"] == "POST" else self._not_allowed
-        return self._fixed.get(scope["path"], self._json)
+        path: str = scope["path"]
+        return self._fixed.get(path) or self._faces.get(path[1:].partition("/")[0], self._json)
 
     def _native(self, scope: Scope) -> App:
         # Without HTTP/2 there are no trailers, so no native gRPC; as at ZITADEL that is a path nobody knows.
@@ -75,12 +79,13 @@ def _to_origin_form(scope: Scope) -> None:
 
 
 async def _too_long(scope: Scope, receive: Receive, send: Send) -> None:
-    await respond(send, 414, [])
+    headers = [(b"content-type", b"application/json"), *request_id_header()]
+    await respond(send, 414, headers, b'{"message":"URI Too Long"}')
 
 
 async def _not_allowed(scope: Scope, receive: Receive, send: Send) -> None:
-    await respond(send, 405, [(b"allow", b"POST")])
+    await refuse(send, 405, (b"allow", b"POST"))
 
 
 async def _unsupported(scope: Scope, receive: Receive, send: Send) -> None:
-    await respond(send, 415, [(b"accept-post", b", ".join(sorted(_GRPC | GRPC_WEB)))])
+    await refuse(send, 415, (b"accept-post", b", ".join(sorted(_GRPC | GRPC_WEB))))

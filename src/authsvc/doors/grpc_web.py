@@ -19,7 +19,7 @@ from sonora.protocol import pack_trailers, wrap_message
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.grpc import GrpcExchange, rpc_path, unknown_method
-from authsvc.doors.http import respond
+from authsvc.doors.http import refuse
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import header, header_pairs, status_trailers
 from authsvc.rpc.call import Metadata
@@ -46,9 +46,9 @@ class GrpcWeb(grpcASGI):  # type: ignore[misc]  # sonora is untyped
         """Serve one call."""
         content_type = media_type(header(scope["headers"], b"content-type"))
         if scope["method"] != "POST":
-            await respond(send, 405, [(b"allow", b"POST")])
+            await refuse(send, 405, (b"allow", b"POST"))
         elif content_type not in GRPC_WEB or header(scope["headers"], b"content-encoding", b"identity") != b"identity":
-            await respond(send, 415, [(b"accept-post", b", ".join(sorted(GRPC_WEB)))])
+            await refuse(send, 415, (b"accept-post", b", ".join(sorted(GRPC_WEB))))
         else:
             await self._call(content_type in _TEXT, scope, receive, send)
 

@@ -16,7 +16,7 @@ from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.engine.gone import client_gone
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import Malformed, auth_context_of, check_size, metadata_of, peer_of, timeout_of
-from authsvc.rpc.call import Call, Metadata, Metadatum
+from authsvc.rpc.call import Call, Metadata, Metadatum, new_request_id
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status, StatusError
 from authsvc.transcoding import Answer
@@ -36,6 +36,16 @@ async def respond(send: Send, status: int, headers: Headers, body: bytes = b"") 
     """Send a whole response; `content-length` is added."""
     headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send_answer(send, Answer(status, headers, body))
+
+
+async def refuse(send: Send, status: int, *headers: tuple[bytes, bytes]) -> None:
+    """Refuse a request for an RPC that is no call; without a body, as Connect takes JSON for an error of its own."""
+    await respond(send, status, [*request_id_header(), *headers])
+
+
+def request_id_header() -> Headers:
+    """A new request id, for an answer that no call gives."""
+    return [(b"x-request-id", new_request_id().encode())]
 
 
 class HttpExchange(ABC):

@@ -9,7 +9,7 @@ from google.rpc.status_pb2 import Status as StatusProto
 from grpc import StatusCode
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
-from authsvc.doors.http import HttpExchange
+from authsvc.doors.http import HttpExchange, request_id_header
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import check_size, header_pairs, metadata_of
 from authsvc.rpc.call import Metadata, Metadatum
@@ -41,13 +41,19 @@ class Json:
         self.transcoder = Transcoder(descriptors, prefix=prefix, dialect=dialect)
         self._limits = limits
 
+    @property
+    def segments(self) -> set[str]:
+        """The first segments of the paths that it serves."""
+        paths = (self.transcoder.prefix + endpoint.rule.path for endpoint in self.transcoder.endpoints)
+        return {path[1:].partition("/")[0] for path in paths}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         http_method = scope["method"]
         try:
             matched = self.transcoder.match(http_method, scope["raw_path"], scope["query_string"], scope["headers"])
         except (NoRoute, MethodNotAllowed) as error:
-            await send_answer(send, self.transcoder.refusal(error, http_method))
+            await send_answer(send, self.transcoder.refusal(error, http_method), request_id_header())
         else:
             exchange = JsonExchange(scope, receive, send, self._limits, matched)
             await exchange.run(self._methods[matched.method.full_name])
@@ -88,7 +94,8 @@ class JsonExchange(HttpExchange):
             return self._matched.message(bytes(body))
         except BadRequest as error:
             self._http_status = error.http_status
-            raise StatusError(StatusCode.INVALID_ARGUMENT, str(error)) from None
+            refusal = self._matched.refusal(error)
+            raise StatusError(StatusCode.INVALID_ARGUMENT, refusal.message, tuple(refusal.details)) from None
 
     async def start(self, metadata: Metadata) -> None:
         """Send the head of a stream; that of a unary call leaves with the answer, whose status it tells.

@@ -1,0 +1,121 @@
+"""workos.user_management.v1.UserManagementService: people and their sessions, as back ends with an API key see them."""
+
+from __future__ import annotations
+
+from authsvc_workos.user_management.v1.user_management_pb2 import (
+    GetUserByExternalIdRequest,
+    GetUserByExternalIdResponse,
+    GetUserRequest,
+    GetUserResponse,
+    ListMetadata,
+    ListSessionsRequest,
+    ListSessionsResponse,
+    ListUsersRequest,
+    ListUsersResponse,
+    RevokeSessionRequest,
+    RevokeSessionResponse,
+)
+from authsvc_workos.user_management.v1.user_management_pb2_grpc import UserManagementServiceServicer
+
+from authsvc.api.convert_workos import fill_person, fill_session, person_id, session_id
+from authsvc.api.listing import wanted
+from authsvc.api.lookup import looked_up
+from authsvc.domain.clock import Clock, now
+from authsvc.domain.keyset import Position, Span, page
+from authsvc.domain.sessions import SessionRecord
+from authsvc.domain.ulid import Ulid
+from authsvc.domain.users import Person
+from authsvc.errors import EntityNotFound, InvalidParameter
+from authsvc.store.backends import BackendReads
+from authsvc.store.writes import Writes
+
+_LIST = "list"
+
+
+class UserManagementServicer(UserManagementServiceServicer):
+    """Answers from the store. What is shown follows from the request: the key's permission has been checked."""
+
+    def __init__(self, reads: BackendReads, writes: Writes, clock: Clock = now) -> None:
+        self._reads = reads
+        self._writes = writes
+        self._clock = clock
+
+    async def GetUser(self, request: GetUserRequest, context: object) -> GetUserResponse:
+        """One person. Raises `EntityNotFound`, for a program too."""
+        person = await self._reads.person(await self._person_id(request.id))
+        if person is None:
+            raise EntityNotFound("User", request.id)
+        response = GetUserResponse()
+        fill_person(response.user, person)
+        return response
+
+    async def GetUserByExternalId(
+        self, request: GetUserByExternalIdRequest, context: object
+    ) -> GetUserByExternalIdResponse:
+        """One person, by another system's id. Raises `EntityNotFound`."""
+        person = await self._reads.person_by_external_id(request.external_id)
+        if person is None:
+            raise EntityNotFound("User", request.external_id)
+        response = GetUserByExternalIdResponse()
+        fill_person(response.user, person)
+        return response
+
+    async def ListUsers(self, request: ListUsersRequest, context: object) -> ListUsersResponse:
+        """A page of people. Raises `InvalidParameter`, and `EntityNotFound` for an organization that does not exist."""
+        query = await wanted(request, "user", self._reads.person_position)
+        email = request.email or None
+        org = request.organization_id
+        org_id = await looked_up("Organization", "org", org, self._reads.org_id) if org else None
+
+        async def fetch(span: Span) -> list[Person]:
+            return await self._reads.people(span, email, org_id)
+
+        found = await page(query, fetch, lambda person: Position(person.created_at, person.id))
+        response = ListUsersResponse(object=_LIST)
+        for person in found.rows:
+            fill_person(response.data.add(), person)
+        _fill_cursors(
+            response.list_metadata, found.before and person_id(found.before), found.after and person_id(found.after)
+        )
+        return response
+
+    async def ListSessions(self, request: ListSessionsRequest, context: object) -> ListSessionsResponse:
+        """A page of a person's active sessions. Raises `EntityNotFound` and `InvalidParameter`."""
+        user_id = await self._person_id(request.id)
+        at = self._clock()
+
+        async def find(ulid: Ulid) -> Position | None:
+            return await self._reads.session_position(user_id, ulid)
+
+        async def fetch(span: Span) -> list[SessionRecord]:
+            return await self._reads.sessions(user_id, span, at)
+
+        query = await wanted(request, "session", find)
+        found = await page(query, fetch, lambda session: Position(session.created_at, session.id))
+        response = ListSessionsResponse(object=_LIST)
+        for session in found.rows:
+            fill_session(response.data.add(), session, at)
+        _fill_cursors(
+            response.list_metadata, found.before and session_id(found.before), found.after and session_id(found.after)
+        )
+        return response
+
+    async def RevokeSession(self, request: RevokeSessionRequest, context: object) -> RevokeSessionResponse:
+        """End a session; again is the same as once. Raises `InvalidParameter` without an id, and `EntityNotFound`."""
+        if not request.session_id:
+            raise InvalidParameter("session_id", "session_id_required", "must be the id of a session")
+        await self._writes.end_session(
+            await looked_up("Session", "session", request.session_id, self._reads.session_id)
+        )
+        return RevokeSessionResponse()
+
+    async def _person_id(self, text: str) -> int:
+        return await looked_up("User", "user", text, self._reads.person_id)
+
+
+def _fill_cursors(target: ListMetadata, before: str | None, after: str | None) -> None:
+    target.SetInParent()
+    if before:
+        target.before = before
+    if after:
+        target.after = after
