@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +15,7 @@ from authsvc.domain.keyset import FIRST, LAST, Order, Position, Span, Wanted, pa
 from authsvc.domain.sessions import AuthMethod, SessionRecord, SignIn
 from authsvc.domain.tokens import KeyRecord, Permission, token_hash
 from authsvc.domain.ulid import Ulid, parse_ulid, ulid
+from authsvc.store import backends
 from authsvc.store.backends import BackendReads
 from authsvc.store.executor import Prepared
 from authsvc.store.sqlite import SqliteExecutor
@@ -311,6 +314,25 @@ async def test_place_of_an_event_is_its_number(store: Store) -> None:
         span = Span(Position(2**62, numbers[0]), Position(0, numbers[4]), ascending=ascending, limit=2)
         found = [event.sequence for event in await store.reads.session_events(span)]
         assert found == (numbers[1:3] if ascending else numbers[3:1:-1])
+
+
+@pytest.mark.parametrize("step", range(2, 6))
+async def test_many_changes_are_looked_through_in_parts(
+    store: Store, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However short the parts, every span gives the same, both ways; and others get their turn between them."""
+    whole = await store.reads.session_events(EVERYTHING)
+    monkeypatch.setattr(backends, "_STEP", step)
+    last = whole[-1].sequence
+    for low, high, limit in itertools.product(range(-1, last), range(1, last + 3), (1, 2, 9)):
+        inside = [event for event in whole if low < event.sequence < high]
+        for ascending in (True, False):
+            span = Span(Position(0, low), Position(0, high), ascending=ascending, limit=limit)
+            assert await store.reads.session_events(span) == (inside if ascending else inside[::-1])[:limit]
+    turns: list[str] = []
+    asyncio.get_running_loop().call_soon(turns.append, "turn")
+    await store.reads.session_events(EVERYTHING)
+    assert turns
 
 
 async def test_one_event(store: Store) -> None:

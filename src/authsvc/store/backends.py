@@ -6,6 +6,8 @@ and how far into it the page begins, makes no difference.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -37,6 +39,8 @@ from authsvc.store.schema import api_keys, changes, orgs, sessions, users
 _ACTIONS = tuple(SESSION_EVENTS.values())
 _BEGINNING, _END = -(2**63), 2**63 - 1
 _MS = 1_000  # microseconds
+# Changes that one statement looks through at most: where a filter leaves few of many, other calls get their turn.
+_STEP = 50_000
 
 Ways = dict[tuple[bool, ...], Prepared]
 
@@ -55,6 +59,7 @@ class BackendReads:
         self._people: Ways = {way: executor.prepare(_page_of_people(*way)) for way in product(either, either, either)}
         self._sessions: Ways = {(way,): executor.prepare(_page_of_sessions(ascending=way)) for way in either}
         self._events: Ways = {way: executor.prepare(_page_of_events(*way)) for way in product(either, either)}
+        self._newest = executor.prepare(select(func.coalesce(func.max(changes.c.sequence), 0)))
         self._event = executor.prepare(_events().where(changes.c.sequence == bindparam("sequence")))
         self._key = executor.prepare(_keys().where(api_keys.c.key_hash == bindparam("key_hash")))
         self._keys = executor.prepare(_keys().order_by(api_keys.c.created_at, api_keys.c.id))
@@ -122,18 +127,26 @@ class BackendReads:
         wanted = [action for action in _ACTIONS if actions is None or action in actions]
         if not wanted:
             return []
-        rows = await self._executor.fetch_all(
-            self._events[span.ascending, org_id is not None],
-            low=span.low.id,
-            high=span.high.id,
-            action=wanted[0],
-            other_action=wanted[-1],
-            start=_BEGINNING if start is None else start,
-            end=_END if end is None else end,
-            org_id=org_id,
-            limit=span.limit,
-        )
-        return [_event(row) for row in rows]
+        statement = self._events[span.ascending, org_id is not None]
+        filters = {
+            "action": wanted[0],
+            "other_action": wanted[-1],
+            "start": _BEGINNING if start is None else start,
+            "end": _END if end is None else end,
+            "org_id": org_id,
+        }
+        newest = await self._executor.fetch_one(self._newest)
+        low, high = max(span.low.id, 0), min(span.high.id, (newest[0] if newest else 0) + 1)
+        found: list[SessionEvent] = []
+        for from_, to in _steps(low, high, ascending=span.ascending):
+            rows = await self._executor.fetch_all(
+                statement, **filters, low=from_, high=to, limit=span.limit - len(found)
+            )
+            found += [_event(row) for row in rows]
+            if len(found) == span.limit:
+                break
+            await asyncio.sleep(0)
+        return found
 
     async def session_event(self, sequence: int) -> SessionEvent | None:
         """The event that is the change with this number, if it is one."""
@@ -260,6 +273,17 @@ def _page_of_events(ascending: bool, has_org: bool) -> Select[Any]:  # noqa: FBT
     if has_org:
         statement = statement.where(sessions.c.org_id == bindparam("org_id"))
     return statement.order_by(sequence if ascending else sequence.desc()).limit(bindparam("limit"))
+
+
+def _steps(low: int, high: int, *, ascending: bool) -> Iterator[tuple[int, int]]:
+    """The span between two numbers, both outside of it, in parts that are as long as one statement may look through."""
+    while high - low > 1:
+        if ascending:
+            yield low, min(high, low + _STEP)
+            low = min(high, low + _STEP) - 1
+        else:
+            yield max(low, high - _STEP), high
+            high = max(low, high - _STEP) + 1
 
 
 def _event(row: tuple[Any, ...]) -> SessionEvent:

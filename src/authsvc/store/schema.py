@@ -59,8 +59,11 @@ def _ulid() -> Column[str]:
 
 
 def _only(condition: str) -> dict[str, Any]:
-    """The option of an index over those rows only which meet the condition."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+    """The option of an index over those rows only which meet the condition.
+
+    The migrations say it for PostgreSQL too; here that would load its dialect, a fifth of a command's time.
+    """
+    return {"sqlite_where": text(condition)}
 
 
 def _owner(table: str, name: str, *, nullable: bool = False) -> Column[int]:
