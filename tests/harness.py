@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -9,9 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
+
+from authsvc.cli import main
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "demo.yaml"
@@ -19,6 +24,7 @@ GIGI = "gigi@zitadel.com"
 BROWSER = "69629023906488334"
 _START_TIMEOUT = 20.0
 _STOP_TIMEOUT = 15.0
+_one_at_a_time = threading.Lock()
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -39,11 +45,36 @@ def authsvc(*arguments: str, check: bool = True, **settings: str) -> subprocess.
     )
 
 
+def command(*arguments: str, check: bool = True, **settings: str) -> subprocess.CompletedProcess[str]:
+    """As `authsvc`, but in this process, which takes a tenth of the time: where a process is not the point."""
+    variables = environment({f"AUTHSVC_{name.upper()}": value for name, value in settings.items()})
+    output, errors = io.StringIO(), io.StringIO()
+
+    def run() -> int:
+        try:
+            return main(arguments)
+        except SystemExit as end:
+            return int(end.code or 0)
+
+    with (
+        _one_at_a_time,
+        patch.dict(os.environ, variables, clear=True),
+        redirect_stdout(output),
+        redirect_stderr(errors),
+        ThreadPoolExecutor(1) as thread,  # this one may have a running event loop
+    ):
+        status = thread.submit(run).result()
+    done = subprocess.CompletedProcess(arguments, status, output.getvalue(), errors.getvalue())
+    if check:
+        assert status == 0, done.stderr
+    return done
+
+
 def demo_database(folder: Path, file: Path = DEMO) -> str:
     """The URL of a new database in `folder` that holds a directory file's data."""
     url = f"sqlite:///{folder / 'authsvc.db'}"
-    authsvc("migrate", database_url=url)
-    authsvc("apply", str(file), database_url=url)
+    command("migrate", database_url=url)
+    command("apply", str(file), database_url=url)
     return url
 
 
@@ -63,7 +94,7 @@ class Server:
         arguments = ["token", "create", "--user", login_name, "--ttl", ttl]
         if agent is not None:
             arguments += ["--agent", agent]
-        return authsvc(*arguments, database_url=self.database_url).stdout.strip()
+        return command(*arguments, database_url=self.database_url).stdout.strip()
 
     def logged(self) -> str:
         """Everything written to standard error so far."""

@@ -68,6 +68,8 @@ class Service:
     health: HealthServicer
     limits: Limits
     executor: Executor
+    backends: BackendReads
+    writes: Writes
     keys: KeyAuthenticator
     docs: bool = True
     cors: Cors = CLOSED
@@ -85,7 +87,7 @@ class Service:
             grpc=GrpcH2(self.methods, self.limits),
             grpc_web=GrpcWeb(self.methods, self.limits),
             json=zitadel,
-            faces=dict.fromkeys(workos.segments, workos),
+            faces=dict.fromkeys(workos.segments(), workos),
             fixed=fixed,
             rpcs=self.methods.keys(),
             longest=self.limits.target,
@@ -130,7 +132,17 @@ async def open_service(settings: Settings) -> Service:
         for service, servicer in services
         for method in service_methods(service, servicer, pipeline, public=PUBLIC)
     }
-    return Service(methods, health, settings.limits(), executor, keys, settings.docs, settings.cors())
+    return Service(
+        methods,
+        health,
+        settings.limits(),
+        executor,
+        backends,
+        writes,
+        keys,
+        settings.docs,
+        settings.cors(),
+    )
 
 
 def api_document() -> dict[str, Any]:

@@ -67,6 +67,11 @@ def _file(value: Any) -> Path:
     return path
 
 
+def _beside_the_database(values: dict[str, Any]) -> Path:
+    database: Path = values["database_url"]
+    return database.parent / "webhooks.key"
+
+
 def _off(value: Any) -> Any:
     return None if value == "off" else _address(value)
 
@@ -93,7 +98,9 @@ class Settings(BaseModel):
         default=Path("var/authsvc.db"), description="the database, as sqlite:///PATH"
     )
     webhook_key_file: Path = Field(
-        default=Path("var/webhooks.key"), description="file with the key from which the secrets of webhooks are made"
+        default_factory=_beside_the_database,
+        description="file with the key from which the secrets of webhooks are made; `webhooks.key` beside the database "
+        "if not set",
     )
     tls_cert: Annotated[Path, BeforeValidator(_file)] | None = Field(
         default=None, description="PEM file with the certificate chain; turns TLS on"

@@ -26,9 +26,7 @@ from authsvc.config import Address, Settings
 from authsvc.doors.engine import ENGINES, Engine
 from authsvc.doors.grpcio import grpcio_server
 from authsvc.errors import StartupError
-from authsvc.store.backends import BackendReads
 from authsvc.store.deliveries import Deliveries
-from authsvc.store.writes import Writes
 from authsvc.telemetry import logs
 from authsvc.webhooks.dispatcher import Dispatcher
 
@@ -158,8 +156,8 @@ def uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
 
 def dispatcher(settings: Settings, service: Service) -> Dispatcher:
     """What sends events to webhooks."""
-    executor = service.executor
-    return Dispatcher(Deliveries(executor, Writes(executor)), BackendReads(executor), settings.webhook_key_file)
+    deliveries = Deliveries(service.executor, service.writes)
+    return Dispatcher(deliveries, service.backends, settings.webhook_key_file)
 
 
 def _add_port(server: grpc.aio.Server, settings: Settings, address: Address) -> int:

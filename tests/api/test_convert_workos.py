@@ -54,10 +54,10 @@ PERSON = Person(
 )
 
 
-def session(record: SessionRecord, now: int = AT) -> Session:
+def session(record: SessionRecord, status: SessionStatus = SessionStatus.SESSION_STATUS_ACTIVE) -> Session:
     """The message of a record."""
     message = Session()
-    fill_session(message, record, now)
+    fill_session(message, record, status)
     return message
 
 
@@ -111,20 +111,6 @@ def test_ways_to_sign_in_share_their_numbers(method: AuthMethod) -> None:
     assert len(AuthMethodMessage.values()) == len(AuthMethod) + 1
 
 
-@pytest.mark.parametrize(
-    ("state", "now", "status"),
-    [
-        (SessionState.ACTIVE, AT, SessionStatus.SESSION_STATUS_ACTIVE),
-        (SessionState.ACTIVE, AT + 10 * SECOND, SessionStatus.SESSION_STATUS_EXPIRED),
-        (SessionState.TERMINATED, AT, SessionStatus.SESSION_STATUS_REVOKED),
-        (SessionState.TERMINATED, AT + 99 * SECOND, SessionStatus.SESSION_STATUS_REVOKED),
-    ],
-)
-def test_status(state: SessionState, now: int, status: SessionStatus) -> None:
-    """Ended is ended; what has not ended is over at its time."""
-    assert session(RECORD._replace(state=state), now).status == status
-
-
 def test_a_person() -> None:
     """Every field."""
     message = User()
@@ -173,7 +159,7 @@ def test_an_event_shows_its_session_as_it_was() -> None:
     ]
     assert created.id == public_id("event", AT, 7)
     assert created.data == session(RECORD._replace(changed_at=AT))
-    assert revoked.data == session(ended)
+    assert revoked.data == session(ended, SessionStatus.SESSION_STATUS_REVOKED)
     assert (created.created_at, revoked.created_at) == (stamp(AT), stamp(AT + 5 * SECOND))
     assert revoked.data.status == SessionStatus.SESSION_STATUS_REVOKED
 

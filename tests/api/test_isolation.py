@@ -35,6 +35,7 @@ def _world(seed: int) -> Data:
     rng = random.Random(seed)
     orgs = [_org(rng, number) for number in (1, 2, 3)]
     users = [user["id"] for org in orgs for user in org["users"]]
+    deleted = {user["id"] for org in orgs for user in org["users"] if user["state"] == "deleted"}
     ids = iter(rng.sample(range(10_000, 99_999), 200))
     agents = [
         {
@@ -42,8 +43,8 @@ def _world(seed: int) -> Data:
             "sessions": [
                 {
                     "id": str(next(ids)),
-                    "user": rng.choice(users),
-                    "state": rng.choice(["active", "active", "terminated"]),
+                    "user": (user := rng.choice(users)),
+                    "state": "terminated" if user in deleted else rng.choice(["active", "active", "terminated"]),
                     "createdAt": rng.choice(MOMENTS),
                 }
                 for _ in range(rng.randrange(15))

@@ -80,11 +80,26 @@ async def test_cursors_that_are_no_ids(field: str, cursor: str) -> None:
     assert caught.value.sentence == "must be an id: session_ and a ULID"
 
 
-async def test_a_list_by_number_has_no_place_for_a_time() -> None:
-    """Where only the id tells the place, a cursor without one is refused."""
+@pytest.mark.parametrize("cursor", [f"session_{CURSOR[8:].lower()}", f"session_{CURSOR[8:].replace('0', 'o')}"])
+async def test_cursors_in_other_letters(cursor: str) -> None:
+    """The id of a row is that row in lower case too, and with the letters that are read as digits."""
+    assert cursor != CURSOR
+    assert (await ask(after=cursor)).after == Position(AT, 5)
 
-    async def never(ulid: Ulid) -> Position | None:
-        return None
 
-    with pytest.raises(InvalidParameter):
-        await wanted(pb.ListSessionsRequest(after=CURSOR), "session", never, by_time=False)
+@pytest.mark.parametrize(
+    "cursor", ["session_" + "\u00df" * 10, "session_\u017f\u017f\u017f", "session_" + "\u00df" * 26]
+)
+async def test_cursors_in_letters_of_others(cursor: str) -> None:
+    """What is in upper case something of ASCII, even two of it, is no id."""
+    with pytest.raises(InvalidParameter) as caught:
+        await ask(after=cursor)
+    assert caught.value.code == "after_invalid"
+
+
+@pytest.mark.parametrize("order", [4, 99, -1])
+async def test_orders_that_are_none(order: int) -> None:
+    """A number that no order has, as gRPC can bring it, is named, with a code."""
+    with pytest.raises(InvalidParameter) as caught:
+        await ask(order=order)
+    assert (caught.value.field, caught.value.code) == ("order", "order_invalid")

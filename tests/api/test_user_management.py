@@ -9,13 +9,14 @@ import pytest
 import yaml
 from authsvc_workos.user_management.v1 import events_pb2
 from authsvc_workos.user_management.v1 import user_management_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from authsvc import directory
 from authsvc.api.events import EventsServicer
 from authsvc.api.user_management import UserManagementServicer
 from authsvc.domain.clock import SECOND
 from authsvc.domain.sessions import SignIn
-from authsvc.domain.ulid import public_id
+from authsvc.domain.ulid import parse_public_id, public_id
 from authsvc.errors import EntityNotFound, InvalidParameter
 from authsvc.store.backends import BackendReads
 from authsvc.store.sqlite import SqliteExecutor
@@ -42,7 +43,7 @@ DIRECTORY = {
             "name": "One",
             "createdAt": "2020-01-01T00:00:00Z",
             "users": [
-                _human(GIGI, "gigi"),
+                _human(GIGI, "gigi", externalId="g"),
                 _human(ZORA, "zora"),
                 {
                     "id": str(ROBOT),
@@ -66,9 +67,10 @@ class World:
 
     def __init__(self, executor: SqliteExecutor) -> None:
         self.now = AT
-        self.reads = BackendReads(executor)
+        self.executor = executor
+        self.reads = BackendReads(executor, lambda: self.now)
         self.writes = Writes(executor, lambda: self.now)
-        self.users = UserManagementServicer(self.reads, self.writes, lambda: self.now)
+        self.users = UserManagementServicer(self.reads, self.writes)
         self.events = EventsServicer(self.reads)
         self._agents = iter(AGENTS)
 
@@ -239,7 +241,7 @@ async def test_people(world: World) -> None:
     assert await listed(order="ORDER_ASC", limit=1, after=IDS[GIGI]) == [IDS[ZORA]]
     assert await listed(after=IDS[GONE]) == [IDS[ZORA], IDS[GIGI]]
     assert await listed(email="GIGI@example.COM") == [IDS[GIGI]]
-    assert await listed(organization_id=ORGS[2]) == [IDS[14]]
+    assert await listed(organization_id=ORGS[2]) == await listed(organization=ORGS[2]) == [IDS[14]]
     assert await listed(organization_id=ORGS[2], email="gigi@example.com") == []
     with pytest.raises(EntityNotFound, match=r"^Organization not found: 'org_x'\.$"):
         await listed(organization_id="org_x")
@@ -284,10 +286,79 @@ async def test_names_that_no_event_has(world: World, name: str) -> None:
     assert caught.value.field == "events"
 
 
-@pytest.mark.parametrize(
-    "cursor", ["session_01H93ZY4F80QPBEZ1R5B2SHQG8", "event_", "event_01HXYZ", "event_01H93ZY4F80QPBEZ1R5B2SHQG8"]
-)
-async def test_event_cursors_are_whole_ids(world: World, cursor: str) -> None:
-    """Events stand in the order of their numbers, so a cursor without one leads nowhere."""
-    with pytest.raises(InvalidParameter):
+@pytest.mark.parametrize("cursor", ["session_01H93ZY4F80QPBEZ1R5B2SHQG8", "event_", "01H93ZY4F80QPBEZ1R5B2SHQG8"])
+async def test_cursors_that_no_event_has(world: World, cursor: str) -> None:
+    """What is no id of an event leads nowhere."""
+    with pytest.raises(InvalidParameter) as caught:
         await world.events.ListEvents(EVENTS(after=cursor), None)
+    assert caught.value.code == "after_invalid"
+
+
+async def test_events_behind_an_event_of_somebody_else(world: World) -> None:
+    """An id that is none of ours, such as one of WorkOS, stands at its time, even if it holds a number of ours."""
+    sessions = [await world.sign_in() for _ in range(3)]
+    events = (await world.events.ListEvents(EVENTS(), None)).data
+    number = parse_public_id("event", events[2].id)
+    assert number is not None
+    assert number.id is not None
+    at = AT + 2 * SECOND  # that of the second
+    for other in (public_id("event", at, 2**79), public_id("event", at, number.id), public_id("event", at, 1)[:16]):
+        behind = await world.events.ListEvents(EVENTS(after=other), None)
+        assert [event.data.id for event in behind.data] == sessions[1:]
+        newer = await world.events.ListEvents(EVENTS(before=other, order="ORDER_DESC"), None)
+        assert [event.data.id for event in newer.data] == sessions[:0:-1]
+        older = await world.events.ListEvents(EVENTS(before=other), None)
+        assert [event.data.id for event in older.data] == sessions[:1]
+
+
+@pytest.mark.parametrize("field", ["range_start", "range_end"])
+@pytest.mark.parametrize(
+    ("seconds", "nanos"), [(2**62, 0), (-(2**62), 0), (253_402_300_800, 0), (-62_135_596_801, 0), (0, -5), (0, 10**9)]
+)
+async def test_times_that_are_none(world: World, field: str, seconds: int, nanos: int) -> None:
+    """What a google.protobuf.Timestamp may not hold, as gRPC can bring it, is named, with a code."""
+    with pytest.raises(InvalidParameter) as caught:
+        await world.events.ListEvents(EVENTS(**{field: Timestamp(seconds=seconds, nanos=nanos)}), None)
+    assert (caught.value.field, caught.value.code) == (field, f"{field}_invalid")
+
+
+async def test_ends_of_a_range(world: World) -> None:
+    """A range begins with its start and ends in front of its end, to the nanosecond; the widest one has all."""
+    session = await world.sign_in()
+    at = Timestamp(seconds=world.now // SECOND)
+    later = Timestamp(seconds=at.seconds, nanos=1)
+
+    async def listed(**query: Any) -> list[str]:
+        return [event.data.id for event in (await world.events.ListEvents(EVENTS(**query), None)).data]
+
+    assert await listed(range_start=at) == await listed(range_end=later) == [session]
+    assert await listed(range_start=later) == await listed(range_end=at) == []
+    widest = {"range_start": Timestamp(seconds=-62_135_596_800), "range_end": Timestamp(seconds=253_402_300_799)}
+    assert await listed(**widest) == [session]
+    assert await listed(range_start=later, range_end=at) == []
+
+
+async def test_statements_of_a_call(world: World) -> None:
+    """One for a person; two for a list, with the person's or organization's id, and two more with a cursor.
+
+    The check of the API key is one more.
+    """
+    for _ in range(4):
+        newest = await world.sign_in()
+    statements: list[str] = []
+    world.executor._reader.set_trace_callback(statements.append)
+    users, events = world.users, world.events
+    gigi, org = IDS[GIGI], ORGS[1]
+
+    async def cost(call: Any) -> int:
+        statements.clear()
+        await call
+        return len(statements)
+
+    assert await cost(users.GetUser(pb.GetUserRequest(id=gigi), None)) == 1
+    assert await cost(users.GetUserByExternalId(pb.GetUserByExternalIdRequest(external_id="g"), None)) == 1
+    assert await cost(users.ListUsers(pb.ListUsersRequest(limit=1), None)) == 1
+    assert await cost(users.ListUsers(pb.ListUsersRequest(organization_id=org), None)) == 2
+    assert await cost(users.ListSessions(LIST(id=gigi, limit=2), None)) == 2
+    assert await cost(users.ListSessions(LIST(id=gigi, limit=2, after=newest), None)) == 4
+    assert await cost(events.ListEvents(EVENTS(limit=2), None)) == 2

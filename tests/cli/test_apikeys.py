@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from harness import authsvc
+from harness import command
 
 from authsvc.cli import main
 from authsvc.domain.tokens import Permission, token_hash
@@ -40,7 +40,7 @@ def _create(capsys: Capture, database: str, name: str, *more: str) -> str:
 
 def test_create_prints_the_key_alone(database: str) -> None:
     """`apikey create` prints the key and nothing else on standard output; the store keeps only its hash."""
-    run = authsvc("apikey", "create", "--name", "back end", database_url=database)
+    run = command("apikey", "create", "--name", "back end", database_url=database)
     key = run.stdout.removesuffix("\n")
     assert KEY.fullmatch(key)
     ((key_id, name, key_hash, permissions, used, revoked),) = _query(
@@ -67,16 +67,21 @@ def test_create_with_permissions(database: str, capsys: Capture, text: str, stor
     assert _query(database, "SELECT permissions FROM api_keys") == [(stored,)]
 
 
+NAME = (
+    "a key's name has 1 to 200 characters that can be printed, no space at its beginning or end, is no number and does "
+    "not begin with sk_\n"
+)
 REFUSED = {
     "no permission": ("x", "", "--permissions: '' is not one of "),
     "an unknown permission": ("x", "user.read,user.write", "--permissions: 'user.write' is not one of "),
     "the permission of users": ("x", "authenticated", "--permissions: 'authenticated' is not one of "),
     "capitals": ("x", "User.Read", "--permissions: 'User.Read' is not one of "),
     "control characters": ("x", "\x1b[31m", "--permissions: '\\x1b[31m' is not one of "),
-    "no name": ("", "user.read", "a key's name has 1 to 200 characters, "),
-    "a name with a line end": ("a\nb", "user.read", "a key's name has 1 to 200 characters, "),
-    "a name that is an id": ("123", "user.read", "a key's name has 1 to 200 characters, "),
-    "a name like a key": ("sk_x", "user.read", "a key's name has 1 to 200 characters, "),
+    "no name": ("", "user.read", NAME),
+    "a name of spaces": (" ", "user.read", NAME),
+    "a name with a line end": ("a\nb", "user.read", NAME),
+    "a name that is an id": ("123", "user.read", NAME),
+    "a name like a key": ("sk_x", "user.read", NAME),
 }
 
 

@@ -8,12 +8,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from harness import BROWSER, DEMO, GIGI, authsvc, environment
+from harness import BROWSER, DEMO, GIGI, authsvc, command, environment
 
 from authsvc import __version__
 from authsvc.cli import main
@@ -28,16 +26,9 @@ def _run(*arguments: str, stdin: bytes = b"", **settings: str) -> tuple[int, str
     """Status, output and errors of a command with bytes on its standard input, buffered as on any other machine."""
     variables = {name: value for name, value in environment().items() if name != "PYTHONUNBUFFERED"}
     variables |= {f"AUTHSVC_{name.upper()}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "authsvc", *arguments]
-    result = subprocess.run(command, input=stdin, capture_output=True, env=variables, check=False, timeout=60)
+    line = [sys.executable, "-m", "authsvc", *arguments]
+    result = subprocess.run(line, input=stdin, capture_output=True, env=variables, check=False, timeout=60)
     return result.returncode, result.stdout.decode(), result.stderr.decode()
-
-
-def _at_once(runs: Mapping[str, tuple[str, ...]], **settings: str) -> dict[str, Run]:
-    """Several commands at the same time, by name."""
-    with ThreadPoolExecutor(4) as pool:
-        jobs = {name: pool.submit(authsvc, *arguments, check=False, **settings) for name, arguments in runs.items()}
-    return {name: job.result() for name, job in jobs.items()}
 
 
 def _query(url: str, sql: str) -> list[tuple[object, ...]]:
@@ -72,6 +63,9 @@ COMMANDS = [
     "apikey revoke",
     "webhook",
     "webhook create",
+    "webhook secret",
+    "webhook rotate",
+    "webhook retry",
     "webhook list",
     "webhook deliveries",
     "openapi",
@@ -81,18 +75,17 @@ COMMANDS = [
 
 def test_help() -> None:
     """Every command explains itself; those on the database offer its setting only, those that serve offer all."""
-    runs = {command: (*command.split(), "--help") for command in COMMANDS}
-    helps = _at_once(runs | {"": ("--help",), "version": ("--version",)})
-    assert helps.pop("version").stdout == f"authsvc {__version__}\n"
-    for command, run in helps.items():
-        assert run.returncode == 0
+    runs = {name: (*name.split(), "--help") for name in COMMANDS}
+    helps = {name: command(*arguments) for name, arguments in (runs | {"": ("--help",)}).items()}
+    assert command("--version").stdout == f"authsvc {__version__}\n"
+    for name, run in helps.items():
         assert run.stderr == ""
-        assert run.stdout.startswith(f"usage: authsvc {command}".rstrip())
-        is_serving = command in {"serve", "demo"}
+        assert run.stdout.startswith(f"usage: authsvc {name}".rstrip())
+        is_serving = name in {"serve", "demo"}
         assert ("--listen" in run.stdout) == is_serving
-        assert ("--database-url" in run.stdout) == (command not in {"", "token", "apikey", "webhook", "openapi"})
-    for command in ("serve", "migrate", "apply", "export", "token", "apikey", "webhook", "openapi", "demo"):
-        assert f"    {command} " in helps[""].stdout
+        assert ("--database-url" in run.stdout) == (name not in {"", "token", "apikey", "webhook", "openapi"})
+    for name in ("serve", "migrate", "apply", "export", "token", "apikey", "webhook", "openapi", "demo"):
+        assert f"    {name} " in helps[""].stdout
 
 
 USAGE = {
@@ -125,14 +118,12 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_token_create_prints_the_token_alone(database: str) -> None:
     """`token create` prints a token and nothing else; its hash, user, session and life are in the database."""
-    runs = _at_once(
-        {
-            "plain": ("token", "create", "--user", GIGI),
-            "browser": ("token", "create", "--user", GIGI, "--agent", BROWSER, "--ttl", "90s"),
-            "domain in capitals": ("token", "create", "--user", "gigi@ZITADEL.com", "--ttl", "30d"),
-        },
-        database_url=database,
-    )
+    users = {
+        "plain": ("--user", GIGI),
+        "browser": ("--user", GIGI, "--agent", BROWSER, "--ttl", "90s"),
+        "domain in capitals": ("--user", "gigi@ZITADEL.com", "--ttl", "30d"),
+    }
+    runs = {name: command("token", "create", *user, database_url=database) for name, user in users.items()}
     life = {"plain": 3_600, "browser": 90, "domain in capitals": 30 * 86_400}
     for name, run in runs.items():
         assert (run.returncode, run.stderr) == (0, "")
@@ -236,11 +227,11 @@ def test_what_is_not_text(database: str) -> None:
 def test_apply_twice(database: str, tmp_path: Path) -> None:
     """Applying the same file again changes nothing and says so; a change is told in numbers."""
     before = _query(database, "SELECT max(sequence) FROM changes")
-    assert authsvc("apply", str(DEMO), database_url=database).stdout.startswith("nothing to change")
+    assert command("apply", str(DEMO), database_url=database).stdout.startswith("nothing to change")
     assert _query(database, "SELECT max(sequence) FROM changes") == before
     changed = tmp_path / "changed.yaml"
     changed.write_text(DEMO.read_text().replace("nickName: gigi-giraffe", "nickName: G"))
-    assert authsvc("apply", str(changed), database_url=database).stdout.startswith("1 user changed;")
+    assert command("apply", str(changed), database_url=database).stdout.startswith("1 user changed;")
 
 
 def test_apply_with_mistakes(database: str, tmp_path: Path) -> None:
@@ -249,7 +240,7 @@ def test_apply_with_mistakes(database: str, tmp_path: Path) -> None:
     text = DEMO.read_text().replace("name: ZITADEL", "name: Changed", 1)
     file.write_text(f"{text}  - {{ id: none, user: x, nope: 1 }}\n")
     before = _query(database, "SELECT max(sequence) FROM changes")
-    run = authsvc("apply", str(file), check=False, database_url=database)
+    run = command("apply", str(file), check=False, database_url=database)
     assert (run.returncode, run.stdout) == (1, "")
     last = len(file.read_text().splitlines())
     lines = run.stderr.splitlines()
@@ -271,14 +262,14 @@ def test_apply_of_no_file(database: str, tmp_path: Path, capsys: pytest.CaptureF
 
 def test_export_and_apply(database: str, tmp_path: Path) -> None:
     """What `export` prints makes the same directory in another database, and changes nothing in its own."""
-    exported = authsvc("export", database_url=database).stdout
+    exported = command("export", database_url=database).stdout
     file = tmp_path / "exported.yaml"
     file.write_text(exported)
-    assert authsvc("apply", str(file), database_url=database).stdout.startswith("nothing to change")
+    assert command("apply", str(file), database_url=database).stdout.startswith("nothing to change")
     other = f"sqlite:///{tmp_path / 'other.db'}"
-    authsvc("migrate", database_url=other)
-    authsvc("apply", str(file), database_url=other)
-    assert authsvc("export", database_url=other).stdout == exported
+    command("migrate", database_url=other)
+    command("apply", str(file), database_url=other)
+    assert command("export", database_url=other).stdout == exported
 
 
 def test_migrate_tells_what_it_did(tmp_path: Path) -> None:
@@ -286,33 +277,32 @@ def test_migrate_tells_what_it_did(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "a.db"
     url = f"sqlite:///{path}"
     assert authsvc("migrate", database_url=url).stdout == f"{path}: from empty to revision 0002\n"
-    assert authsvc("migrate", "--database-url", url).stdout == f"{path}: already at revision 0002\n"
+    assert command("migrate", "--database-url", url).stdout == f"{path}: already at revision 0002\n"
 
 
 def test_what_is_no_database(tmp_path: Path) -> None:
     """A file that is no database stops every command with a sentence that names it."""
     text = tmp_path / "text.db"
     text.write_text("This is not a database. " * 100)
-    runs = _at_once(
-        {
-            "migrate": ("migrate",),
-            "export": ("export",),
-            "apply": ("apply", str(DEMO)),
-            "token": ("token", "create", "--user", GIGI),
-            "serve": ("serve", "--listen", "127.0.0.1:0", "--grpc-listen", "off"),
-            "demo": ("demo", str(DEMO), "--user", GIGI),
-        },
-        database_url=f"sqlite:///{text}",
-    )
-    for command, run in runs.items():
-        verb = "migrated" if command in {"migrate", "demo"} else "read"
+    commands = {
+        "migrate": ("migrate",),
+        "export": ("export",),
+        "apply": ("apply", str(DEMO)),
+        "token": ("token", "create", "--user", GIGI),
+        "demo": ("demo", str(DEMO), "--user", GIGI),
+    }
+    url = f"sqlite:///{text}"
+    runs = {name: command(*arguments, check=False, database_url=url) for name, arguments in commands.items()}
+    serve = ("serve", "--listen", "127.0.0.1:0", "--grpc-listen", "off")
+    for name, run in (runs | {"serve": authsvc(*serve, check=False, database_url=url)}).items():
+        verb = "migrated" if name in {"migrate", "demo"} else "read"
         assert _sentence(run) == f"the database {text} cannot be {verb}: file is not a database"
 
 
 def test_settings_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong setting stops a command with a sentence, before anything is done."""
     url = f"sqlite:///{tmp_path / 'a.db'}"
-    run = authsvc("migrate", check=False, database_url=url, databse_url="x")
+    run = command("migrate", check=False, database_url=url, databse_url="x")
     assert _sentence(run) == "AUTHSVC_DATABSE_URL: there is no such setting"
     for value in ("", "x"):
         assert main(["migrate", "--database-url", value]) == 1
@@ -337,13 +327,13 @@ def test_a_locked_database(database: str, monkeypatch: pytest.MonkeyPatch, capsy
     assert main(["token", "create", "--user", GIGI, "--database-url", database]) == 0
 
 
-@pytest.mark.parametrize("command", ["export", "migrate"])
-def test_a_reader_who_leaves(database: str, command: str) -> None:
+@pytest.mark.parametrize("name", ["export", "migrate"])
+def test_a_reader_who_leaves(database: str, name: str) -> None:
     """When whoever reads the output has left, a command ends without complaint."""
     reading, writing = os.pipe()
     os.close(reading)
     variables = {name: value for name, value in environment().items() if name != "PYTHONUNBUFFERED"}
-    command_line = [sys.executable, "-m", "authsvc", command, "--database-url", database]
+    command_line = [sys.executable, "-m", "authsvc", name, "--database-url", database]
     run = subprocess.run(command_line, stdout=writing, stderr=subprocess.PIPE, env=variables, check=False)
     os.close(writing)
     assert (run.returncode, run.stderr) == (1, b"")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import BROWSER, DEMO, GIGI, environment
+from harness import BROWSER, DEMO, GIGI, command, environment
 
 from authsvc.cli import demo
 from authsvc.config import Address, Settings
@@ -33,16 +33,16 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subproc
             "AUTHSVC_DATABASE_URL": f"sqlite:///{folder / 'var' / 'demo.db'}",
         }
     )
-    command = [sys.executable, "-m", "authsvc", "demo", str(DEMO), "--user", GIGI, "--agent", BROWSER]
+    line = [sys.executable, "-m", "authsvc", "demo", str(DEMO), "--user", GIGI, "--agent", BROWSER]
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
+        process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
     guard = threading.Timer(30, process.kill)
     guard.start()
     assert process.stdout is not None
     lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line == "ready\n":
+    for text in process.stdout:
+        lines.append(text)
+        if text == "ready\n":
             break
     guard.cancel()
     yield process, "".join(lines)
@@ -116,8 +116,7 @@ def test_a_demo_that_cannot_begin(tmp_path: Path) -> None:
         (DEMO, "nobody@zitadel.com", "no user has the login name nobody@zitadel.com"),
     ):
         url = f"sqlite:///{tmp_path / 'a.db'}"
-        command = [sys.executable, "-m", "authsvc", "demo", str(file), "--user", user, "--database-url", url]
-        run = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False, timeout=30)
+        run = command("demo", str(file), "--user", user, check=False, database_url=url)
         assert run.returncode == 1
         assert sentence in run.stderr
         assert "Traceback" not in run.stderr

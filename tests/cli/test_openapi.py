@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from harness import authsvc
+from harness import authsvc, command
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from authsvc import __version__
@@ -15,7 +15,7 @@ from authsvc.cli import main
 
 def test_the_document_is_printed() -> None:
     """A valid document, the same that is served, indented; no database is needed for it."""
-    run = authsvc("openapi", database_url="sqlite:////nowhere/at/all.db")
+    run = command("openapi", database_url="sqlite:////nowhere/at/all.db")
     assert run.stderr == ""
     document = json.loads(run.stdout)
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []

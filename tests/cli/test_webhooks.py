@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from harness import authsvc
+from harness import command
 
-from authsvc.config import Settings
-from authsvc.domain.clock import SECOND
+from authsvc.domain.clock import SECOND, now
 from authsvc.domain.ulid import public_id
-from authsvc.domain.webhooks import DeliveryState, Due
+from authsvc.domain.webhooks import DeliveryState
 from authsvc.store.deliveries import Deliveries
 from authsvc.store.open import open_store
 from authsvc.store.writes import Writes
@@ -32,16 +31,16 @@ class Desk(NamedTuple):
 
     def run(self, *arguments: str, status: int = 0) -> str:
         """What a command prints; what it prints on standard error if it fails."""
-        done = authsvc(*arguments, check=False, database_url=self.database, webhook_key_file=str(self.key_file))
+        done = command(*arguments, check=False, database_url=self.database, webhook_key_file=str(self.key_file))
         assert done.returncode == status, done.stderr
         return done.stderr if status else done.stdout
 
     def create(self, *more: str) -> int:
         """The id of a new webhook."""
-        done = authsvc(
+        done = command(
             *("webhook", "create", "--url", URL, *more), database_url=self.database, webhook_key_file=str(self.key_file)
         )
-        return int(done.stderr.split()[1])
+        return int(re.findall(r"^webhook (\d+)", done.stderr, re.MULTILINE)[0])
 
     def rows(self, *arguments: str) -> list[list[str]]:
         """The cells of a table that a command prints, without its headings."""
@@ -56,19 +55,36 @@ def desk(database: str, tmp_path: Path) -> Desk:
 
 def test_the_secret_is_printed_when_a_webhook_is_made_and_whenever_asked(desk: Desk) -> None:
     """Creating prints just the secret, the same as `webhook secret` does later; the id is told beside it."""
-    done = authsvc(
+    done = command(
         *("webhook", "create", "--url", URL), database_url=desk.database, webhook_key_file=str(desk.key_file)
     )
-    told = re.fullmatch(rf"webhook (\d+) \({re.escape(URL)}\): session\.created, session\.revoked\n", done.stderr)
+    told = re.fullmatch(
+        rf"made the key file {re.escape(str(desk.key_file))}: keep a copy of it\n"
+        rf"webhook (\d+) \({re.escape(URL)}\): session\.created, session\.revoked\n",
+        done.stderr,
+    )
     assert told
     assert done.stdout == f"{secret_of(read_key(desk.key_file), int(told[1]))}\n"
     assert desk.run("webhook", "secret", told[1]) == done.stdout
 
 
+def test_the_key_is_beside_the_database(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the setting the key file is where the database is, from whatever folder a command is run."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    made = command("webhook", "create", "--url", URL, database_url=database)
+    assert (tmp_path / "webhooks.key").is_file()
+    assert list(Path().iterdir()) == []
+    monkeypatch.chdir(tmp_path)
+    (webhook_id,) = re.findall(r"^webhook (\d+)", made.stderr, re.MULTILINE)
+    again = command("webhook", "secret", webhook_id, database_url=f"sqlite:///{Path(database[10:]).name}")
+    assert again.stdout == made.stdout
+
+
 def test_webhooks_are_listed(desk: Desk) -> None:
     """The list has each webhook with its events, state and address, the oldest first."""
     first = desk.create()
-    second = desk.create("--events", "session.revoked")
+    second = desk.create("--events", "session.revoked, session.revoked")
     desk.run("webhook", "disable", str(first))
     rows = desk.rows("webhook", "list")
     assert all(TIME.fullmatch(row.pop(3)) for row in rows)
@@ -93,7 +109,8 @@ def test_webhooks_are_listed(desk: Desk) -> None:
         (("delete", "first"), "'first' is not an id, which is a decimal number"),
         (("deliveries", "--limit", "0"), "--limit: must be a number from 1 to 10000"),
         (("deliveries", "--limit", "10001"), "--limit: must be a number from 1 to 10000"),
-        (("retry", "1"), "there is no failed delivery 1"),
+        (("retry", "1"), "there is no failed or pending delivery 1"),
+        (("retry", "--webhook", "123"), "there is no webhook 123"),
     ],
 )
 def test_what_cannot_be_done_is_told(desk: Desk, arguments: tuple[str, ...], sentence: str) -> None:
@@ -106,8 +123,8 @@ def test_what_cannot_be_done_is_told(desk: Desk, arguments: tuple[str, ...], sen
     [
         (("--url", "http://back.end.example/"), "--url: must be https, as events are about people; --insecure "),
         (("--url", "nowhere"), "--url: must begin with https:// or http://"),
-        (("--url", URL, "--events", "session.expired"), "there is no event session.expired; there are session.created"),
-        (("--url", URL, "--events", ""), "there is no event ; there are session.created"),
+        (("--url", URL, "--events", "session.expired"), "--events: 'session.expired' is not one of session.created, "),
+        (("--url", URL, "--events", ""), "--events: '' is not one of session.created, session.revoked\n"),
     ],
 )
 def test_what_is_no_webhook(desk: Desk, arguments: tuple[str, ...], sentence: str) -> None:
@@ -134,6 +151,45 @@ def test_a_lost_key_is_not_replaced(desk: Desk) -> None:
     desk.run("webhook", "delete", str(webhook_id))
     desk.create()
     assert desk.key_file.exists()
+
+
+def test_another_key_is_refused(desk: Desk) -> None:
+    """No secret is made from another key than that of the webhooks there are, neither anew nor again."""
+    webhook_id = desk.create()
+    right = desk.key_file.read_bytes()
+    desk.key_file.write_bytes(bytes(32))
+    sentence = f"authsvc: webhook_key_file: {desk.key_file} is not the key of the webhooks there are; "
+    for arguments in (("create", "--url", URL), ("secret", str(webhook_id))):
+        assert desk.run("webhook", *arguments, status=1).startswith(sentence)
+    assert len(desk.rows("webhook", "list")) == 1
+    desk.key_file.write_bytes(right)
+    desk.create()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_rotate(desk: Desk, *, lost: bool) -> None:
+    """A new key takes the place of the old one, or of a lost one, and all new secrets are printed."""
+    ids = [desk.create() for _ in range(2)]
+    before = [desk.run("webhook", "secret", str(webhook_id)) for webhook_id in ids]
+    if lost:
+        desk.key_file.unlink()
+    printed = desk.run("webhook", "rotate")
+    key = read_key(desk.key_file)
+    assert printed.splitlines() == [f"{webhook_id} {secret_of(key, webhook_id)}" for webhook_id in ids]
+    after = [desk.run("webhook", "secret", str(webhook_id)) for webhook_id in ids]
+    assert after == [f"{secret_of(key, webhook_id)}\n" for webhook_id in ids]
+    assert not set(after) & set(before)
+    assert list(desk.key_file.parent.iterdir()) == [desk.key_file]
+    desk.create()
+
+
+def test_a_key_that_cannot_be_replaced_changes_nothing(desk: Desk) -> None:
+    """When the new key cannot be put in place, the webhooks keep the old one."""
+    webhook_id = str(desk.create())
+    secret = desk.run("webhook", "secret", webhook_id)
+    elsewhere = Desk(desk.database, desk.key_file / "webhooks.key")
+    assert elsewhere.run("webhook", "rotate", status=1).startswith("authsvc: webhook_key_file: ")
+    assert desk.run("webhook", "secret", webhook_id) == secret
 
 
 def test_a_key_that_others_can_read_makes_no_webhook(desk: Desk) -> None:
@@ -169,48 +225,66 @@ def test_the_log_of_deliveries(desk: Desk) -> None:
 
 
 def test_retry(desk: Desk) -> None:
-    """A failed delivery can be put back, once; it is due at once then, with all its attempts before it."""
-    webhook_id = desk.create()
+    """A failed or pending delivery can be made due at once, with all its attempts before it; a delivered one cannot."""
+    first, second = desk.create(), desk.create()
     desk.run(*MARA)
-    asyncio.run(_deliver(desk, [0, webhook_id]))
-    ((delivery_id, *_),) = desk.rows("webhook", "deliveries", "--failed")
-    desk.run("webhook", "retry", delivery_id)
-    ((_, _, _, _, _, state, attempts, *_),) = desk.rows("webhook", "deliveries")
-    assert (state, attempts) == ("pending", "0")
-    assert desk.run("webhook", "retry", delivery_id, status=1) == (
-        f"authsvc: there is no failed delivery {delivery_id}\n"
+    asyncio.run(_deliver(desk, [first, second]))
+    for delivery_id, *_ in desk.rows("webhook", "deliveries"):
+        assert desk.run("webhook", "retry", delivery_id) == ""
+    rows = desk.rows("webhook", "deliveries")
+    assert [row[5:7] for row in rows] == [["pending", "0"]] * 2
+    asyncio.run(_deliver(desk, [first, second], DeliveryState.DELIVERED))
+    assert desk.run("webhook", "retry", rows[0][0], status=1) == (
+        f"authsvc: there is no failed or pending delivery {rows[0][0]}\n"
     )
 
 
-async def _deliver(desk: Desk, webhook_ids: list[int]) -> dict[int, str]:
+def test_retry_of_a_whole_webhook(desk: Desk) -> None:
+    """After an outage everything that is owed to a webhook can be made due at once."""
+    first, second = desk.create(), desk.create()
+    desk.run(*MARA)
+    asyncio.run(_deliver(desk, [first, second]))
+    assert desk.run("webhook", "retry", "--webhook", str(second)) == "1 delivery is due now\n"
+    assert [row[4:7] for row in desk.rows("webhook", "deliveries")] == [
+        [str(second), "pending", "0"],
+        [str(first), "pending", "1"],
+    ]
+    assert desk.run("webhook", "retry", "--webhook", str(first)) == "1 delivery is due now\n"
+    assert desk.rows("webhook", "deliveries")[1][6] == "0"
+    assert desk.run("webhook", "retry", "--webhook", str(first)) == "0 deliveries are due now\n"
+
+
+def test_retry_of_one_or_of_all() -> None:
+    """Either a delivery or a webhook is named: neither, or both, is wrong usage."""
+    for arguments in ((), ("1", "--webhook", "2")):
+        assert command("webhook", "retry", *arguments, check=False).returncode == 2
+
+
+async def _deliver(desk: Desk, webhook_ids: list[int], last: DeliveryState = DeliveryState.FAILED) -> dict[int, str]:
     """Try what is owed: to the first webhook in vain, to the others for the last time; the ids of the events."""
     executor = await open_store(Path(desk.database.removeprefix("sqlite:///")))
     store = Deliveries(executor, Writes(executor))
-    for webhook_id in webhook_ids:
-        await store.enqueue(webhook_id, 10)
-    at = 2_000_000_000 * SECOND
-    for due in await store.claim(at, 1, 10):
-        await _settle(store, due, at, is_last=due.webhook_id != webhook_ids[0])
+    for webhook in await store.webhooks():
+        await store.enqueue(webhook, 10)
+    at = now()
+    for due in await store.claim(at, 1, 10, lambda _: 10):
+        is_first = due.webhook_id == webhook_ids[0] and last is DeliveryState.FAILED
+        await store.settle(
+            due.id,
+            DeliveryState.PENDING if is_first else last,
+            attempts=1 if is_first else 7,
+            status=None if is_first else 301,
+            error="the connection was refused" if is_first else "redirects are not followed",
+            next_at=at + 3600 * SECOND if is_first else at,
+            at=at,
+        )
     events = {each.webhook_id: public_id("event", each.at, each.sequence) for each in await store.log()}
     await executor.close()
     return events
 
 
-async def _settle(store: Deliveries, due: Due, at: int, *, is_last: bool) -> None:
-    await store.settle(
-        due.id,
-        DeliveryState.FAILED if is_last else DeliveryState.PENDING,
-        attempts=7 if is_last else 1,
-        status=301 if is_last else None,
-        error="redirects are not followed" if is_last else "the connection was refused",
-        next_at=at,
-        at=at,
-    )
-
-
 def test_the_key_file_is_a_setting_of_its_commands_only() -> None:
     """The flag of the key file is where a secret is printed; other commands do not look at it."""
-    for action in ("create", "secret"):
-        assert "--webhook-key-file VALUE" in authsvc("webhook", action, "--help").stdout
-    assert "--webhook-key-file" not in authsvc("webhook", "list", "--help").stdout
-    assert Settings.model_fields["webhook_key_file"].default == Path("var/webhooks.key")
+    for action in ("create", "secret", "rotate"):
+        assert "--webhook-key-file VALUE" in command("webhook", action, "--help").stdout
+    assert "--webhook-key-file" not in command("webhook", "list", "--help").stdout

@@ -75,7 +75,7 @@ async def serving(settings: Settings, methods: dict[str, Method]) -> AsyncIterat
     """Serve the methods on the one address, as the web worker does; the port."""
     health = HealthServicer([SERVICE], _always)
     nothing = cast("Any", None)
-    service = Service(methods, health, settings.limits(), nothing, nothing, docs=False)
+    service = Service(methods, health, settings.limits(), nothing, nothing, nothing, nothing, docs=False)
     with socket.create_server(settings.listen) as listener:
         server = WebServer(uvicorn_config(settings, service))
         running = asyncio.ensure_future(server.serve([listener]))

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from contract.facts import Facts, facts
 from contract.support import run
-from google.api import annotations_pb2, http_pb2
+from google.api import annotations_pb2, field_behavior_pb2, http_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-FILES = [annotations_pb2.DESCRIPTOR, http_pb2.DESCRIPTOR]
+FILES = [annotations_pb2.DESCRIPTOR, field_behavior_pb2.DESCRIPTOR, http_pb2.DESCRIPTOR]
 
 
 def googles() -> dict[str, Facts]:
@@ -40,10 +40,10 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Facts]:
 
 @pytest.mark.parametrize("name", GOOGLES)
 def test_it_is_googles_definition(ours: dict[str, Facts], name: str) -> None:
-    """Our files with HTTP rules declare what Google's declare: the same fields, numbers and types."""
+    """Our copies of Google's files declare what Google's declare: the same fields, numbers and types."""
     assert ours.get(name) == GOOGLES[name]
 
 
 def test_nothing_is_added(ours: dict[str, Facts]) -> None:
-    """Our files with HTTP rules declare nothing that Google's do not."""
+    """Our copies of Google's files declare nothing that Google's do not."""
     assert ours.keys() == GOOGLES.keys()

@@ -101,7 +101,7 @@ def test_the_keys_are_those_of_workos(name: str) -> None:
 def test_the_values_are_those_of_workos(enum: str, names: str) -> None:
     """Beside the one that says nothing, an enum has the values that clients know, and no others."""
     values = user_management_pb2.DESCRIPTOR.enum_types_by_name[enum].values
-    assert [WORKOS.style.enum_name(value) for value in values] == ["unspecified", *names.split()]
+    assert [WORKOS.style.enum_name(value) for value in values] == ["", *names.split()]
 
 
 ROUTES = {
@@ -132,9 +132,10 @@ def test_every_permission_of_a_key_is_asked_for() -> None:
 
 
 def test_parameters_of_lists_are_those_of_workos() -> None:
-    """The query of each list has the documented parameters, and no others."""
+    """The query of each list has the documented parameters, a deprecated one included, and no others."""
     paging = {"limit", "before", "after", "order"}
     names = {name: {field.name for field in MESSAGES[name].fields} for name in MESSAGES}
     assert names["ListSessionsRequest"] == paging | {"id"}
-    assert names["ListUsersRequest"] == paging | {"email", "organization_id"}
+    assert names["ListUsersRequest"] == paging | {"email", "organization_id", "organization"}
+    assert MESSAGES["ListUsersRequest"].fields_by_name["organization"].GetOptions().deprecated
     assert names["ListEventsRequest"] == paging | {"events", "range_start", "range_end", "organization_id"}

@@ -88,8 +88,8 @@ async def test_session_of_an_unknown_sign_in_lasts_a_year(writes: Writes, rows: 
     await _apply(writes)
     ((at, *session),) = await rows("SELECT changed_at, auth_method, org_id, expires_at FROM sessions WHERE id = 41")
     assert session == [10, None, at + LIFETIME]
-    assert await _apply(writes, ("{id: 41, ", "{id: 41, authMethod: sso, ")) == "1 session changed; 8 entries unchanged"
-    assert await rows("SELECT auth_method, expires_at FROM sessions WHERE id = 41") == [(9, at + LIFETIME)]
+    assert await _apply(writes) == "nothing to change"
+    assert await rows("SELECT expires_at FROM sessions WHERE id = 41") == [(at + LIFETIME,)]
 
 
 async def test_history_that_is_not_given_stays(writes: Writes, rows: Any) -> None:
@@ -103,21 +103,24 @@ async def test_history_that_is_not_given_stays(writes: Writes, rows: Any) -> Non
 
 
 async def test_end_of_a_session(writes: Writes, rows: Any) -> None:
-    """A terminated session ended when it is applied or when the file says; an active one has not ended."""
+    """A session that a file terminates ended when it is applied or when the file says, and stays ended."""
+    await _apply(writes)
     terminated = ("{id: 41, ", "{id: 41, state: terminated, ")
-    await _apply(writes, terminated)
-    ended = "SELECT ended_at, changed_at, state FROM sessions WHERE id = 41"
-    ((ended_at, changed_at, _),) = await rows(ended)
+    assert await _apply(writes, terminated) == "1 session changed; 8 entries unchanged"
+    ended = "SELECT ended_at, changed_at, state FROM sessions WHERE id = {}"
+    ((ended_at, changed_at, _),) = await rows(ended.format(41))
     assert ended_at == changed_at
-    assert await _apply(writes, terminated) == "nothing to change"
-    assert await rows(ended) == [(ended_at, changed_at, 2)]
-    at_noon = ("{id: 41, ", "{id: 41, state: terminated, endedAt: 2025-01-01T12:00:00Z, ")
+    for changed in ([terminated], []):
+        assert await _apply(writes, *changed) == "nothing to change"
+        assert await rows(ended.format(41)) == [(ended_at, changed_at, 2)]
+    at_noon = (
+        "        user: 100\n",
+        "        user: 100\n        state: terminated\n        endedAt: 2025-01-01T12:00:00Z\n",
+    )
     assert await _apply(writes, at_noon) == "1 session changed; 8 entries unchanged"
-    assert (await rows(ended))[0][0] == 1_735_732_800_000_000
-    assert await _apply(writes) == "1 session changed; 8 entries unchanged"
-    assert [row[::2] for row in await rows(ended)] == [(None, 1)]
-    actions = await rows("SELECT action FROM changes WHERE kind = 'session' AND entity_id = 41 ORDER BY sequence")
-    assert actions == [("created",), ("changed",), ("changed",)]
+    assert [row[::2] for row in await rows(ended.format(40))] == [(1_735_732_800_000_000, 2)]
+    for session_id in (40, 41):
+        assert await rows(EVENTS.format(session_id)) == [("created",), ("terminated",)]
 
 
 async def test_key_is_revoked_for_good(writes: Writes, rows: Any) -> None:
@@ -212,3 +215,144 @@ async def test_key_of_a_file_opens_the_door_that_its_permissions_say(writes: Wri
     await _apply(writes, text=KEY.format(1, "X", token_hash(key).hex()))
     assert await rows("SELECT permissions FROM api_keys") == [(" ".join(sorted(Permission)),)]
     assert await writes.revoke_key(key)
+
+
+# Sessions that have ended, and what a session keeps.
+
+
+EVENTS = "SELECT action FROM changes WHERE kind = 'session' AND entity_id = {} ORDER BY sequence"
+
+
+async def test_revoked_session_stays_revoked(writes: Writes, rows: Any) -> None:
+    """A file that says nothing of a session's state leaves an end as it is, however the session was ended."""
+    await _apply(writes)
+    assert await writes.end_session(40)
+    before = await rows("SELECT * FROM sessions WHERE id = 40")
+    assert await _apply(writes) == "nothing to change"
+    assert await _apply(writes, ("{id: 41, ", "{id: 41, state: active, ")) == "nothing to change"
+    assert await rows("SELECT * FROM sessions WHERE id = 40") == before
+
+
+async def test_file_that_would_bring_a_session_back(writes: Writes, rows: Any) -> None:
+    """An explicit `active` for a session that has ended is refused with its line, and changes nothing."""
+    await _apply(writes)
+    assert await writes.end_session(41)
+    before = await rows("SELECT * FROM sessions")
+    said = "has been terminated and stays so: leave the state out, or say so"
+    refused = await _refused(writes, ("{id: 41, ", "{id: 41, state: active, "), ("name: Savanna", "name: X"))
+    assert refused == f"zoo.yaml:23: agents[0].sessions[1].state: {said}"
+    assert await rows("SELECT * FROM sessions") == before
+    assert await rows("SELECT name FROM orgs WHERE id = 1") == [("Savanna",)]
+
+
+HISTORY = [
+    ("authMethod: impersonation", "authMethod: sso", "authMethod impersonation"),
+    ("ipAddress: 2001:DB8:0::1", "ipAddress: 198.51.100.1", "ipAddress 2001:db8::1"),
+    ("userAgent: Browser 1.0", "userAgent: Browser 2.0", "userAgent Browser 1.0"),
+    ("org: 2\n", "org: 1\n", "org 2"),
+    ("email: olli@", "email: zora@", "impersonator olli@savanna.example"),
+    ("reason: Looks for a map", "reason: None", "impersonator's reason Looks for a map"),
+    ("{id: 41, ", "{id: 41, userAgent: Browser, ", "userAgent none"),
+    ("{id: 41, ", "{id: 41, authMethod: sso, ", "authMethod unknown"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), HISTORY)
+async def test_history_of_a_session_is_fixed(writes: Writes, rows: Any, old: str, new: str, said: str) -> None:
+    """How a session came about is what events have told: another story is refused, and leaving it out changes none."""
+    await _apply(writes)
+    before = await rows("SELECT * FROM sessions")
+    assert f"in the database this id has the {said}, which cannot be changed" in await _refused(writes, (old, new))
+    if "{" not in old and "email" not in old and "reason" not in old:
+        assert await _apply(writes, (old.removesuffix("\n"), "")) == "nothing to change"
+    assert await _apply(
+        writes, ("        impersonator: {email: olli@savanna.example, reason: Looks for a map}\n", "")
+    ) == ("nothing to change")
+    assert await rows("SELECT * FROM sessions") == before
+
+
+async def test_end_of_a_session_is_fixed(writes: Writes, rows: Any) -> None:
+    """When a session ended is told to back ends: a file that knows better comes too late."""
+    await _apply(writes)
+    assert await writes.end_session(41)
+    late = ("{id: 41, ", "{id: 41, state: terminated, endedAt: 2025-01-01T12:00:00Z, ")
+    assert "this id has the endedAt 20" in await _refused(writes, late)
+    assert await _apply(writes, ("{id: 41, ", "{id: 41, state: terminated, ")) == "nothing to change"
+    assert await _apply(writes, ("2125-01-01", "2126-01-01")) == "1 session changed; 8 entries unchanged"
+
+
+async def test_session_that_is_new_and_over(writes: Writes, rows: Any) -> None:
+    """A session first applied as terminated is told twice: it was created, and it has ended, when the file says."""
+    ended = ("{id: 41, ", "{id: 41, state: terminated, endedAt: 2025-01-01T12:00:00Z, ")
+    assert await _apply(writes, ended) == CREATED
+    assert await rows(EVENTS.format(41)) == [("created",), ("terminated",)]
+    assert await rows("SELECT ended_at FROM sessions WHERE id = 41") == [(1_735_732_800_000_000,)]
+    newest = "SELECT max(sequence), max(at) FROM changes WHERE kind = 'session' AND entity_id = 41"
+    assert await rows("SELECT sequence, changed_at FROM sessions WHERE id = 41") == await rows(newest)
+    assert await _apply(writes, ended) == "nothing to change"
+
+
+async def test_user_and_key_that_are_new_and_have_ended(writes: Writes, rows: Any) -> None:
+    """They are told twice as well; their rows have the number and time of their ends."""
+    assert await _apply(writes, DELETED, ("{id: 51, ", "{id: 51, state: revoked, ")) == CREATED
+    for table, entity_id, action in (("user", 101, "deleted"), ("api_key", 51, "revoked")):
+        told = f"FROM changes WHERE kind = '{table}' AND entity_id = {entity_id}"
+        assert await rows(f"SELECT action {told} ORDER BY sequence") == [("created",), (action,)]
+        held = await rows(f"SELECT sequence, changed_at FROM {table}s WHERE id = {entity_id}")
+        assert held == await rows(f"SELECT max(sequence), max(at) {told}")
+
+
+# Users that are deleted.
+
+DELETED = ("userName: bot, ", "userName: bot, state: deleted, ")
+
+
+async def test_deleted_user_is_signed_out(writes: Writes, rows: Any) -> None:
+    """A user's active sessions, listed or not, end with the user, in one transaction, and each is told."""
+    await _apply(writes)
+    await _apply(writes, ("{id: 41, user: 101}", "{id: 41, user: 101}\n      - {id: 42, user: 101}"))
+    assert await _apply(writes, DELETED) == "1 user, 2 sessions changed; 7 entries unchanged"
+    for session_id in (41, 42):
+        assert await rows(EVENTS.format(session_id)) == [("created",), ("terminated",)]
+    held = await rows("SELECT state, ended_at = changed_at FROM sessions WHERE id IN (41, 42)")
+    assert held == [(2, 1), (2, 1)]
+    assert await rows("SELECT state FROM sessions WHERE id = 40") == [(1,)]
+    assert await _apply(writes, DELETED) == "nothing to change"
+    # The user comes back; the sessions do not.
+    assert await _apply(writes) == "1 user changed; 8 entries unchanged"
+    assert await rows("SELECT DISTINCT state FROM sessions WHERE user_id = 101") == [(2,)]
+
+
+async def test_session_of_a_deleted_user(writes: Writes, rows: Any) -> None:
+    """It cannot be active: saying so is a mistake, and one that says nothing is terminated."""
+    said = await _refused(writes, DELETED, ("{id: 41, ", "{id: 41, state: active, "))
+    assert said == "zoo.yaml:23: agents[0].sessions[1].state: cannot be active: the user is deleted"
+    assert await _apply(writes, DELETED) == CREATED
+    assert await rows(EVENTS.format(41)) == [("created",), ("terminated",)]
+
+
+# Public ids within one file.
+
+TIME, AT_TIME = "2025-01-01T00:00:00Z", 1_735_689_600_000_000
+
+
+async def test_public_id_of_another_entry_of_the_file(writes: Writes) -> None:
+    """A workosId that is the one which follows from another entry's createdAt and id is refused, in either order."""
+    natively = f"{{id: 7, name: A, createdAt: {TIME}}}"
+    brought = f"{{id: 8, name: B, workosId: org_{ulid(AT_TIME, 7)}}}"
+    for first, second, key in ((natively, brought, "workosId"), (brought, natively, "createdAt")):
+        said = await _refused(writes, text=f"orgs: [{first},\n {second}]")
+        assert said == f"zoo.yaml:2: orgs[1].{key}: makes the workosId that of another entry, orgs[0]"
+
+
+async def test_public_id_that_comes_with_another_time(writes: Writes) -> None:
+    """Another createdAt is another public id: it may not be one that the database or the file has."""
+    taken = f"{{id: 8, name: B, workosId: org_{ulid(AT_TIME, 7)}}}"
+    await _apply(writes, text=f"orgs: [{{id: 7, name: A, createdAt: 2024-01-01T00:00:00Z}}, {taken}]")
+    moved = f"{{id: 7, name: A, createdAt: {TIME}}}"
+    said = "zoo.yaml:1: orgs[0].createdAt: organization 8 in the database has this workosId already"
+    assert await _refused(writes, text=f"orgs: [{moved}]") == said
+    assert await _refused(writes, text=f"orgs: [{moved}, {taken}]") == said
+    assert await _refused(writes, text=f"orgs: [{moved}, {{id: 8, name: B}}]") == said
+    given_up = f"{{id: 8, name: B, workosId: org_{OTHER}}}"
+    assert await _apply(writes, text=f"orgs: [{moved}, {given_up}]") == "2 orgs changed"

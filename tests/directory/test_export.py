@@ -28,7 +28,7 @@ from authsvc.directory.model import (
     User,
     UserGrant,
 )
-from authsvc.domain.clock import SECOND, now
+from authsvc.domain.clock import SECOND
 from authsvc.domain.keyset import FIRST, LAST, Span
 from authsvc.domain.sessions import AuthMethod
 from authsvc.domain.tokens import Permission, token_hash
@@ -61,10 +61,11 @@ async def _contents(executor: Executor) -> dict[str, list[tuple[Any, ...]]]:
 
 async def _round_trip(first: Executor, second: Executor, text: str) -> str:
     """Apply `text` to one empty database, its export to another, and check that nothing is lost; the export."""
-    await apply(Writes(first), parse(text.encode(), "zoo.yaml"))
+    writes = Writes(first)
+    await apply(writes, parse(text.encode(), "zoo.yaml"))
     exported = await export(first)
     document = parse(exported.encode(), "exported.yaml")
-    assert str(await apply(Writes(first), document)) == "nothing to change"
+    assert str(await apply(writes, document)) == "nothing to change"
     await apply(Writes(second), document)
     assert await _contents(second) == await _contents(first)
     assert await export(second) == exported
@@ -168,7 +169,7 @@ async def test_demo_is_the_world_of_the_documents(executor: SqliteExecutor, writ
     user_id = await reads.person_id(user) if user else None
     assert user_id is not None
     everything = Span(FIRST, LAST, ascending=True, limit=100)
-    sessions = await reads.sessions(user_id, everything, now())
+    sessions = await reads.sessions(user_id, everything)
     (session,) = [one for one in sessions if one.ulid == "01H93ZY4F80QPBEZ1R5B2SHQG8"]
     assert len(sessions) == 2
     assert (session.org_ulid, session.ip_address) == ("01H945H0YD4F97JN9MATX7BYAG", "198.51.100.42")
@@ -322,6 +323,10 @@ def _directories(draw: DrawFn) -> _Entry:
         )
     )
     sessions = _with_ids(draw, 1, draw(st.lists(session, max_size=4)))
+    deleted = {user["id"] for user in everybody if user["state"] == "deleted"}
+    for one in sessions:
+        if one["user"] in deleted and one["state"] == "active":
+            del one["state"]
     _with_public_ids(draw, "session", sessions)
     return {
         "orgs": orgs,
@@ -331,7 +336,7 @@ def _directories(draw: DrawFn) -> _Entry:
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(directory=_directories())
 def test_every_directory_survives_its_export(empty_database: Path, directory: _Entry) -> None:
     """Whatever a file may say comes back from the database, and into another one, the same."""

@@ -86,6 +86,22 @@ def test_walking_while_rows_go(everything: list[Position], order: Order, limit: 
     assert seen == (everything if order is Order.ASC else everything[::-1])
 
 
+@given(_lists, _wanted)
+def test_list_without_a_cursor_before(everything: list[Position], wanted: Wanted) -> None:
+    """Where only the cursor `after` is shown it is the same, and nobody looks for another one."""
+    looks: list[Span] = []
+
+    async def fetch(span: Span) -> list[Position]:
+        looks.append(span)
+        found = [row for row in everything if span.low < row < span.high]
+        return (found if span.ascending else found[::-1])[: span.limit]
+
+    found = asyncio.run(page(wanted, fetch, lambda row: row, has_before=False))
+    assert found == _expected(everything, wanted)._replace(before=None)
+    if wanted.before is None and wanted.order is not Order.NORMAL:
+        assert len(looks) == 1
+
+
 @pytest.mark.parametrize("order", Order)
 def test_page_asks_for_no_more_than_it_needs(order: Order) -> None:
     """A first page is one look at the list, for one row more than is shown."""

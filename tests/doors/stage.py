@@ -199,7 +199,9 @@ def stage_service(*, limits: Limits | None = None, **more: Any) -> Service:
         return True
 
     nothing = cast("Any", None)
-    return Service(stage_methods(**more), HealthServicer([NAME], ready), limits or LIMITS, nothing, nothing)
+    return Service(
+        stage_methods(**more), HealthServicer([NAME], ready), limits or LIMITS, nothing, nothing, nothing, nothing
+    )
 
 
 @dataclass

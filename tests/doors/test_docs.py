@@ -250,12 +250,36 @@ def test_both_faces_are_one_valid_document() -> None:
     schemas = document["components"]["schemas"]
     session = schemas["workos.user_management.v1.Session"]
     assert session["properties"]["ended_at"]["type"] == ["string", "null"]
-    assert {"id", "ip_address", "ended_at", "status"} <= set(session["required"])
-    assert {"organization_id", "impersonator"}.isdisjoint(session["required"])
-    status = schemas["workos.user_management.v1.SessionStatus"]["anyOf"][0]["enum"]
-    assert status == ["unspecified", "active", "expired", "revoked"]
-    assert "required" not in schemas["workos.user_management.v1.RevokeSessionRequest"]
+    status = schemas["workos.user_management.v1.SessionStatus"]
+    assert (status["type"], status["enum"]) == ("string", ["active", "expired", "revoked"])
+    order = schemas["workos.user_management.v1.Order"]
+    assert (order["type"], order["enum"]) == ("string", ["asc", "desc", "normal"])
+    assert schemas["workos.user_management.v1.RevokeSessionRequest"]["required"] == ["session_id"]
     assert "required" not in schemas["zitadel.user.v1.User"]
+
+
+SOMETIMES = {"Session": {"organization_id", "impersonator"}}
+
+
+@pytest.mark.parametrize(
+    "name", ["User", "Session", "Event", "ListUsersResponse", "ListSessionsResponse", "ListEventsResponse"]
+)
+def test_what_back_ends_always_get_is_required(name: str) -> None:
+    """Of what is sent to back ends all is always there, as null if need be, but for what a session may lack."""
+    schema = api_document()["components"]["schemas"][f"workos.user_management.v1.{name}"]
+    assert set(schema["required"]) == set(schema["properties"]) - SOMETIMES.get(name, set())
+
+
+def test_system_parameters_are_described_where_they_are_known() -> None:
+    """The operations of ZITADEL's face have those of Google's clients, those of WorkOS's face none."""
+    shared = {
+        operation["x-rpc"].partition(".")[0]: [
+            each["$ref"] for each in operation.get("parameters", []) if "$ref" in each
+        ]
+        for item in api_document()["paths"].values()
+        for operation in item.values()
+    }
+    assert {face: len(found) for face, found in shared.items()} == {"workos": 0, "zitadel": 4}
 
 
 def test_the_limit_of_a_page_is_described() -> None:

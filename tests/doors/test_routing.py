@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import grpc
+import orjson
 import pytest
-from doors.peers import asgi, h2_peer, pack
+from doors.peers import asgi, h2_peer, http1, http1_request, pack
 from doors.stage import Line, path, playing, stage_service
+from google.protobuf.descriptor import MethodDescriptor
 from grpc.aio import insecure_channel
+from transcoding.foreign import method, rule
 
 from authsvc.doors.asgi import OneAddress
 from authsvc.doors.docs import Docs
+from authsvc.doors.json import Json
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import peer_of
 from authsvc.doors.probes import Probes
+from authsvc.errors import StartupError
+from authsvc.rpc.method import Method
 
 GRPC, WEB, JSON, FACE, PROBES, DOCS = "grpc", "grpc_web", "json", "another face", "probes", "docs"
 ROUTES = [
@@ -36,6 +42,10 @@ ROUTES = [
     ("", "GET", "/another", FACE, FACE),
     ("", "GET", "/another/", FACE, FACE),
     ("application/json", "POST", "/another/a/b", FACE, FACE),
+    ("", "GET", "//another/a", FACE, FACE),
+    ("", "GET", "///another", FACE, FACE),
+    ("", "GET", "//other/another", JSON, JSON),
+    ("", "GET", "//debug/ready", JSON, JSON),
     ("", "GET", "/anothera/b", JSON, JSON),
     ("", "GET", "/a/another", JSON, JSON),
     ("application/grpc-web", "POST", "/another/b", WEB, WEB),
@@ -89,6 +99,49 @@ async def test_the_content_type_chooses_the_door(
     )
     response = await asgi(app, target, [("content-type", kind)], method=method, trailers=trailers)
     assert (taken or [response.status]) == [over_h2 if trailers else over_h1]
+
+
+class Rules(NamedTuple):
+    """Methods as `Json` takes them, by their descriptors alone."""
+
+    descriptor: MethodDescriptor
+
+
+def _json(prefix: str, path: str) -> Json:
+    return Json([cast("Method", Rules(method(rule("GET", path))))], prefix, Limits())
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path", "segment"),
+    [("", "/a/{id}", "a"), ("", "/a.b-c_d~e:poll", "a.b-c_d~e:poll"), ("/auth/v1", "/{id}", "auth")],
+)
+def test_a_face_is_found_by_its_first_segments(prefix: str, path: str, segment: str) -> None:
+    """They are literal, be it by the prefix of the face."""
+    assert _json(prefix, path).segments() == {segment}
+
+
+@pytest.mark.parametrize("path", ["/{id}", "/{name=a/*}", "/*/a", "/**", "/{id}:poll", "/caf%C3%A9/a"])
+def test_a_path_that_no_segment_leads_to_stops_the_start(path: str) -> None:
+    """A rule whose first segment may be anything would silently never be reached."""
+    with pytest.raises(StartupError, match=r"^shop\.Shop\.Do: the path .* must begin with a literal segment"):
+        _json("", path).segments()
+
+
+@pytest.mark.parametrize("http", ["zttp", "httptools"])
+@pytest.mark.parametrize("slashes", [1, 2, 5])
+async def test_a_face_takes_several_slashes(http: Any, slashes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is served with as many slashes in front of it as a client's base URL makes, below a face alone."""
+    monkeypatch.setattr("authsvc.app._of_workos", lambda each: each.descriptor.name == "Announce")
+    async with playing(http=http) as stage:
+        replies = [
+            await http1(stage.port, http1_request("GET", "/" * slashes + path))
+            for path in ("announce", "announce/nothing", "auth/v1/whisper")
+        ]
+    assert [(reply.status, orjson.loads(reply.body)) for reply in replies[:2]] == [
+        (401, {"message": "Unauthorized"}),
+        (404, {"message": "Not Found"}),
+    ]
+    assert replies[2].status == (401 if slashes == 1 else 404)
 
 
 async def test_refusals_say_what_would_do() -> None:

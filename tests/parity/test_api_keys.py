@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from authsvc_workos.user_management.v1 import events_pb2, user_management_pb2
 from google.protobuf.message import Message
-from harness import BROWSER, GIGI, Server, authsvc, serving
+from harness import BROWSER, GIGI, Server, command, serving
 from parity.clients import CLIENTS, Outcome, Target
 from zitadel import auth_pb2
 
@@ -142,7 +142,7 @@ class Scene:
 
 
 def _key(server: Server, name: str, *more: str) -> str:
-    return authsvc("apikey", "create", "--name", name, *more, database_url=server.database_url).stdout.strip()
+    return command("apikey", "create", "--name", name, *more, database_url=server.database_url).stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +157,9 @@ def scene(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scen
             "all": _key(server, "all"),
             "reader": _key(server, "reader", "--permissions", "user.read"),
             "revoked": _key(server, "revoked"),
+            "other": _key(server, "other", "--permissions", "session.read"),
         }
-        authsvc("apikey", "revoke", "revoked", database_url=server.database_url)
+        command("apikey", "revoke", "revoked", database_url=server.database_url)
         people = httpx2.get(server.url + _USERS, headers={"authorization": f"Bearer {names['all']}"}).json()["data"]
         names["person"] = next(person["id"] for person in people if person["first_name"] == "Gigi")
         yield Scene(Target(server.url, server.address, server.grpcio_address), names)
@@ -201,6 +202,79 @@ async def test_json_says_the_same(scene: Scene, case: Case) -> None:
         assert response.json() == case.error
     seen = {key: response.headers.get(key) for key in outcome.metadata}
     assert seen == outcome.metadata
+
+
+NOT_OURS: dict[str, tuple[str, str, bytes]] = {
+    "a limit that is no number": ("GET", f"{_USERS}?limit=x", b""),
+    "an unknown parameter": ("GET", "/events?what=1", b""),
+    "a path that is not UTF-8": ("GET", f"{_USERS}/%FF", b""),
+    "a body that is not JSON": ("POST", "/user_management/sessions/revoke", b"{"),
+    "a field of another type": ("POST", "/user_management/sessions/revoke", b'{"session_id":7}'),
+    "a body that is too large": ("POST", "/user_management/sessions/revoke", b"x" * 300_000),
+}
+
+
+@pytest.mark.parametrize(("verb", "target", "body"), NOT_OURS.values(), ids=NOT_OURS.keys())
+async def test_a_stranger_learns_nothing_of_a_request(scene: Scene, verb: str, target: str, body: bytes) -> None:
+    """401 comes before anything that is wrong with a request, and 403 as well."""
+    async with httpx2.AsyncClient(base_url=scene.target.url) as client:
+        for token, status in ((None, 401), ("sk_other", 401), ("{revoked}", 401), ("{gigi}", 401), ("{other}", 403)):
+            given = {} if token is None else scene.headers({"authorization": f"Bearer {token}"})
+            response = await client.request(verb, target, content=body, headers=given)
+            assert response.status_code == status, token
+        allowed = await client.request(verb, target, content=body, headers=scene.headers(BY_KEY))
+        assert allowed.status_code in {400, 413, 422}
+
+
+REVOKE = "/user_management/sessions/revoke"
+ERRORS: dict[str, tuple[str, str, bytes, str, int, str]] = {
+    "no JSON": ("POST", REVOKE, b"{", "application/json", 400, "the body is not JSON"),
+    "no object": ("POST", REVOKE, b"[]", "application/json", 400, "must be a JSON object"),
+    "no route": ("GET", "/user_management/nothing", b"", "", 404, "Not Found"),
+    "no route, two slashes": ("GET", "//user_management/nothing", b"", "", 404, "Not Found"),
+    "no event": ("GET", "/events/nothing", b"", "", 404, "Not Found"),
+    "another method": ("DELETE", REVOKE, b"", "", 405, "Method Not Allowed"),
+    "too large": ("POST", REVOKE, b" " * 300_000, "", 413, "request message larger than 262144 bytes"),
+    "too long": ("GET", f"{_USERS}?email={'x' * 5000}", b"", "", 414, "URI Too Long"),
+    "a form": (
+        *("POST", REVOKE, b"session_id=1", "application/x-www-form-urlencoded"),
+        *(415, "content-type: must be application/json, in UTF-8"),
+    ),
+    "no UTF-8": ("GET", f"{_USERS}/%FF", b"", "", 422, "Validation failed."),
+}
+
+
+@pytest.mark.parametrize(("verb", "target", "body", "kind", "status", "message"), ERRORS.values(), ids=ERRORS.keys())
+async def test_errors_of_http(
+    scene: Scene, verb: str, target: str, body: bytes, kind: str, status: int, message: str
+) -> None:
+    """Whatever is wrong with a request of HTTP, its answer is JSON with a message and has an id."""
+    headers = scene.headers(BY_KEY) | ({"content-type": kind} if kind else {})
+    async with httpx2.AsyncClient() as client:
+        response = await client.request(verb, scene.target.url + target, content=body, headers=headers)
+    assert (response.status_code, response.json()["message"]) == (status, message)
+    assert response.headers["content-type"].partition(";")[0] == "application/json"
+    assert REQUEST_ID.fullmatch(response.headers["x-request-id"])
+
+
+@pytest.mark.parametrize("slashes", ["/", "//", "///"])
+async def test_a_base_url_may_end_in_a_slash(scene: Scene, slashes: str) -> None:
+    """Clients that put it before the path as it is are answered as all others."""
+    async with httpx2.AsyncClient() as client:
+        url = f"{scene.target.url}{slashes}user_management/users"
+        response = await client.get(url, headers=scene.headers(BY_KEY))
+    assert (response.status_code, response.json()["object"]) == (200, "list")
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_stranger_learns_nothing_through_any_door(scene: Scene, door: str) -> None:
+    """What is wrong with a parameter is told to those alone who may use the method."""
+    request = user_management_pb2.ListUsersRequest(limit=101)
+    outcomes = [
+        await DOORS[door](scene.target, "ListUsers", request, scene.headers({"authorization": f"Bearer {token}"}))
+        for token in ("sk_other", "{other}", "{all}")
+    ]
+    assert [outcome.code for outcome in outcomes] == [UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, INVALID]
 
 
 async def test_answers_are_not_empty(scene: Scene) -> None:

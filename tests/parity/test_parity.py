@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf.message import Message
-from harness import BROWSER, GIGI, Server, authsvc, serving
+from harness import BROWSER, GIGI, Server, command, serving
 from parity.clients import CLIENTS, Outcome, Target
 from zitadel import auth_pb2, object_pb2
 
@@ -136,7 +136,7 @@ def _apply(server: Server, folder: Path, states: dict[str, str]) -> None:
         text = text.replace(f"STATE_{name}", state)
     file = folder / "people.yaml"
     file.write_text(text)
-    authsvc("apply", str(file), database_url=server.database_url)
+    command("apply", str(file), database_url=server.database_url)
 
 
 def _tokens(server: Server, folder: Path) -> dict[str, str]:
@@ -152,7 +152,7 @@ def _tokens(server: Server, folder: Path) -> dict[str, str]:
         "closed": server.token("member@closed.example"),
     }
     _apply(server, folder, AFTER)
-    authsvc("token", "revoke", tokens["revoked"], database_url=server.database_url)
+    command("token", "revoke", tokens["revoked"], database_url=server.database_url)
     return tokens
 
 

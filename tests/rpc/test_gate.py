@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import pytest
-from doors.peers import DOORS, Headers, Reply, call, h2_peer, pack
-from doors.stage import KEY, TOKEN, Line, Sleeper, Tokens, eventually, playing
+from doors.peers import (
+    DOORS,
+    WEB,
+    WEB_TEXT,
+    Headers,
+    Reply,
+    call,
+    h2_peer,
+    http1,
+    http1_request,
+    json_reply,
+    pack,
+    web_reply,
+)
+from doors.stage import KEY, TOKEN, Keys, Line, Sleeper, Tokens, eventually, path, playing
 from google.rpc.error_details_pb2 import RetryInfo
 from rpc.outcomes import through_all
 
+from authsvc.domain.tokens import KeyRecord
 from authsvc.errors import NotFound, PermissionDenied, Unauthenticated, Unavailable
 
 BEARER: Headers = [("authorization", f"Bearer {TOKEN}")]
@@ -34,7 +49,7 @@ KINDS = [
     Kind("public stream", "Collect", [], 0),
     Kind("with a caller", "Whisper", BEARER, 0),
     Kind("with an API key", "Announce", [("authorization", f"Bearer {KEY}")], 0),
-    Kind("without the caller it needs", "Whisper", [], 16),
+    Kind("without the user it needs", "Whisper", [], 16),
 ]
 
 
@@ -118,6 +133,41 @@ async def test_a_malformed_request_is_named_also_without_a_token(name: str) -> N
         for token in ([], [("authorization", "Bearer")], BEARER):
             assert (await peer.call("Whisper", body, metadata=[*metadata, *token]).reply()).code == code
         assert (await peer.call("Whisper", pack(Line())).reply()).code == 16
+
+
+NO_KEY: dict[str, tuple[Headers, int]] = {
+    "no key": ([], 16),
+    "an unknown key": ([("authorization", "Bearer sk_other")], 16),
+    "a user's token": (BEARER, 16),
+    "a key without the permission": ([("authorization", f"Bearer {KEY}")], 7),
+}
+
+
+@pytest.mark.parametrize(("metadata", "code"), NO_KEY.values(), ids=NO_KEY.keys())
+async def test_nothing_is_read_without_a_usable_api_key(
+    metadata: Headers, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a method for API keys a stranger learns nothing: the call ends by its headers alone, whatever the request."""
+    if code == 7:
+        monkeypatch.setattr(Keys, "key", _powerless)
+    async with playing(max_calls=1) as stage, h2_peer(stage.port) as peer, h2_peer(stage.grpcio_port) as grpcio:
+        for _ in range(2):  # and takes no place that another one would need
+            assert (await peer.call("Announce", metadata=metadata, end=False).reply()).code == code
+        for body in (pack(b"\xff"), pack(Line(text="x"))[:-1], pack(Line(), 1)):
+            for each in (peer, grpcio):
+                if each is peer or body == pack(b"\xff"):
+                    assert (await each.call("Announce", body, metadata=metadata).reply()).code == code
+            for kind in (WEB, WEB_TEXT):
+                content = base64.b64encode(body) if kind == WEB_TEXT else body
+                request = http1_request("POST", path("Announce"), [("content-type", kind), *metadata], content)
+                assert web_reply(await http1(stage.port, request), text=kind == WEB_TEXT).code == code
+        for query in ("?number=x", "?nothing=1", "?text=%ff", "?text=a&text=b"):
+            request = http1_request("GET", f"/auth/v1/announce{query}", metadata)
+            assert json_reply(await http1(stage.port, request)).code == code
+
+
+async def _powerless(self: Keys, key_hash: bytes) -> KeyRecord:
+    return KeyRecord(7, "the key", "user.read", 0, None, None)
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def _check(face: Face, request: Request) -> Verdict:
         call = face.transcoder.match(request.method, request.path, request.query, request.headers)
     except (NoRoute, MethodNotAllowed) as error:
         spent = thread_time() - start
-        refused = face.transcoder.refusal(error, request.method)
+        refused = face.transcoder.unmatched(error, request.method)
         sound(refused.headers, refused.body, head=request.method == "HEAD")
         return Verdict((face.name, type(error).__name__, str(refused.status)), spent)
     try:
@@ -204,7 +204,7 @@ def _refused(call: Call, error: BadRequest) -> tuple[str, ...]:
         raise Violation("an error that repeats what the client sent", repr(text))
     if error.http_status not in {400, 415}:
         raise Violation("a status that no bad request has", str(error.http_status))
-    answer = call.failure(call.refusal(error), error.http_status)
+    answer = call.failure(call.status_of(error), error.http_status)
     if answer.status != error.http_status:
         raise Violation("a status that is not the error's", str(answer.status))
     sound(answer.headers, answer.body, head=call.head)

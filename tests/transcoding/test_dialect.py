@@ -29,7 +29,7 @@ def refusal(made: Any, query: str = "", body: bytes = b"", headers: Any = None, 
     call = call_of(made, query, headers, dialect=dialect)
     with pytest.raises(BadRequest) as caught:
         call.message(body)
-    return call.refusal(caught.value)
+    return call.status_of(caught.value)
 
 
 def violation(status: Status) -> tuple[str, str, str]:
@@ -76,7 +76,7 @@ def test_fields_are_named_as_the_client_has_to_write_them() -> None:
     call = transcoder.match("GET", "/a/x")
     with pytest.raises(BadRequest) as caught:
         call.message()
-    assert violation(call.refusal(caught.value))[0] == "child.int32_value"
+    assert violation(call.status_of(caught.value))[0] == "child.int32_value"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_any_name_can_be_told(name: bytes) -> None:
     call = transcoder.match("GET", "/a", name + b"=1")
     with pytest.raises(BadRequest) as caught:
         call.message()
-    body = orjson.loads(call.failure(call.refusal(caught.value)).body)
+    body = orjson.loads(call.failure(call.status_of(caught.value)).body)
     field = body["details"][0]["fieldViolations"][0]["field"]
     assert 0 < len(field.encode()) <= 100
 
@@ -150,7 +150,7 @@ def test_answers_and_errors_are_of_the_chosen_type() -> None:
     call.message()
     assert header(call.answer(call.encode(response(call, id="a"))), "content-type") == UTF8
     assert header(call.failure(Status(code=5)), "content-type") == UTF8
-    refused = Transcoder([method(GET)], dialect=dialect).refusal(NoRoute(), "GET")
+    refused = Transcoder([method(GET)], dialect=dialect).unmatched(NoRoute(), "GET")
     assert header(refused, "content-type") == UTF8
     for accept, kind in (("", UTF8), ("application/json", UTF8), ("text/event-stream", "text/event-stream")):
         stream = call_of(GET, headers={"accept": accept}, dialect=dialect, server_streaming=True)
@@ -234,3 +234,25 @@ def test_the_choices_of_a_style_go_together() -> None:
     part.message()
     assert orjson.loads(part.encode(response(part, **message))) == {"id": "", "when": child["when"]}
     assert orjson.loads(part.encode(response(part))) == {"id": "", "when": None}
+
+
+@pytest.mark.parametrize("unknown", ["reject", "ignore"])
+def test_a_face_may_have_no_system_parameters(unknown: Any) -> None:
+    """Then the mask in a header means nothing, parameters of these names are unknown, and `Vary` names neither."""
+    dialect = Dialect(system_parameters=False, unknown=unknown)
+    mask = {"x-goog-fieldmask": "tags,nothing"}
+    call = call_of(GET, headers=mask, dialect=dialect)
+    call.message()
+    answer = call.answer(call.encode(response(call, id="a")))
+    assert (answer.body, header(answer, "vary")) == (b'{"id":"a"}', None)
+    stream = call_of(GET, headers=mask, dialect=dialect, server_streaming=True)
+    stream.message()
+    assert dict(stream.stream_head()[1])[b"vary"] == b"accept"
+    for query in ("fields=tags", "$fields=tags", "prettyPrint=true", "alt=sse", "$alt=json;enum-encoding=int", "key=a"):
+        call = call_of(GET, query, dialect=dialect)
+        if unknown == "reject":
+            with pytest.raises(BadRequest, match=r"^the query has an unknown parameter$"):
+                call.message()
+        else:
+            call.message()
+            assert call.encode(response(call, id="a", colour=1)) == b'{"id":"a","colour":"RED"}'

@@ -305,7 +305,7 @@ def test_error_is_understood(code: Code.ValueType) -> None:
 
 def test_refusal_is_understood() -> None:
     """A client that calls what is not there raises NotFound, too."""
-    error = _error(_response(TRANSCODER.refusal(NoRoute(), "GET")))
+    error = _error(_response(TRANSCODER.unmatched(NoRoute(), "GET")))
     assert isinstance(error, exceptions.NotFound)
     assert error.message == f"GET {HOST}/: Not Found"
 

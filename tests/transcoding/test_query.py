@@ -1,6 +1,7 @@
 """Query parameters: names, values, and whose they may be."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from google.api import httpbody_pb2
@@ -198,6 +199,23 @@ def test_system_parameters_are_returned(name: str, body: str) -> None:
     """What Google's clients add to every call is never unknown, and comes back without its dollar sign."""
     for spelled in (name, f"${name}"):
         assert _system(f"{spelled}=a+b%2C;c=d", strict=True, body=body) == {name: "a b,;c=d"}
+
+
+@pytest.mark.parametrize("name", _SYSTEM)
+def test_without_system_parameters_their_names_are_unknown(name: str) -> None:
+    """With a dollar sign or without they are like any other name; a field of the request keeps its own."""
+    for spelled in (name, f"${name}"):
+        strict, lenient = (
+            QueryReader(
+                struct_pb2.Value.DESCRIPTOR, path_bound=(), body="", reject_unknown=reject, system_parameters=False
+            )
+            for reject in (True, False)
+        )
+        query = f"{quote(spelled)}=a".encode()
+        with pytest.raises(BadRequest) as caught:
+            strict.read(query, struct_pb2.Value())
+        assert caught.value.unknown == spelled
+        assert lenient.read(query, struct_pb2.Value()) == {}
 
 
 def test_request_field_wins_over_a_bare_system_parameter() -> None:

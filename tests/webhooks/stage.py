@@ -16,7 +16,7 @@ from authsvc.store.deliveries import Deliveries
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 from authsvc.webhooks.dispatcher import Dispatcher, Sender
-from authsvc.webhooks.keys import make_key, read_key, secret_of
+from authsvc.webhooks.keys import fingerprint, make_key, read_key, secret_of
 from authsvc.webhooks.outcome import Outcome
 from authsvc.webhooks.sender import HttpSender
 
@@ -45,6 +45,10 @@ class Stage:
             await stage.writes.put(tx, schema.user_agents, {"id": AGENT, "description": ""})
         return stage
 
+    async def create_webhook(self, url: str, events: tuple[str, ...] = ()) -> int:
+        """The id of a new webhook, whose secret is made from the key file."""
+        return await self.deliveries.create_webhook(url, fingerprint(read_key(self.key_file)), events)
+
     def clock(self) -> int:
         """The time."""
         return self.now
@@ -72,6 +76,7 @@ class Stage:
             lambda: sender or HttpSender(),
             self.clock,
             lambda: 0.5,
+            tick=0.1,
         )
 
     async def dispatch(self, sender: Sender | None = None) -> None:

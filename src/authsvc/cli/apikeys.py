@@ -8,7 +8,7 @@ from typing import Any
 
 from authsvc.cli.tables import moment, table
 from authsvc.config import Settings
-from authsvc.domain.tokens import KeyRecord, Permission
+from authsvc.domain.tokens import PERMISSIONS, KeyRecord, Permission
 from authsvc.errors import Refused
 
 _HEADINGS = ("ID", "NAME", "PERMISSIONS", "CREATED", "LAST USED", "REVOKED")
@@ -64,7 +64,7 @@ def revoke(settings: Settings, options: argparse.Namespace) -> int:
 def permissions(text: str) -> frozenset[Permission]:
     """The value of `--permissions`. Raises `Refused` if one of them is none."""
     names = [name.strip() for name in text.split(",")]
-    unknown = [name for name in names if name not in [permission.value for permission in Permission]]
+    unknown = [name for name in names if name not in PERMISSIONS]
     if unknown:
         raise Refused(f"--permissions: {unknown[0]!r} is not one of {', '.join(Permission)}")
     return frozenset(map(Permission, names))

@@ -116,7 +116,7 @@ def _prepare(settings: Settings, options: argparse.Namespace) -> Trial:
         await writes.revoke_key(_KEY)
         _, key = await writes.create_key(_KEY, frozenset(Permission))
         record = await Reads(executor).token(token_hash(token), None)
-        person = await BackendReads(executor).person(record.user_id) if record else None
+        person = await BackendReads(executor).person_by_id(record.user_id) if record else None
         return Trial(token, key, person_id(person) if person else None)
 
     return on_store(settings, fill)

@@ -1,16 +1,17 @@
-"""`authsvc webhook create`, `secret`, `list`, `enable`, `disable`, `delete`, `deliveries` and `retry`."""
+"""`authsvc webhook create`, `secret`, `rotate`, `list`, `enable`, `disable`, `delete`, `deliveries` and `retry`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from authsvc.cli.tables import moment, table
 from authsvc.config import Settings
 from authsvc.domain.ids import parse_id
-from authsvc.domain.sessions import SESSION_EVENTS
+from authsvc.domain.sessions import SESSION_EVENTS, event_name
 from authsvc.domain.ulid import public_id
 from authsvc.domain.webhooks import Delivery, DeliveryState, Webhook
 from authsvc.errors import Refused
@@ -22,7 +23,6 @@ _T = TypeVar("_T")
 _MOST = 10_000
 _WEBHOOKS = ("ID", "EVENTS", "STATE", "CREATED", "URL")
 _DELIVERIES = ("ID", "EVENT ID", "EVENT", "HAPPENED", "WEBHOOK", "STATE", "ATTEMPTS", "LAST", "ANSWER", "NEXT")
-_NAMES = {action: name for name, action in SESSION_EVENTS.items()}
 
 
 def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argparse.ArgumentParser) -> None:
@@ -35,6 +35,10 @@ def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argpar
     )
     printing.add_argument("id", metavar="ID", help="the webhook's id")
     printing.set_defaults(run=secret)
+    rotating = actions.add_parser(
+        "rotate", parents=[database, _key_file(database)], help="make a new key, and print the new secrets"
+    )
+    rotating.set_defaults(run=rotate)
     listing = actions.add_parser("list", parents=[database], help="print all webhooks")
     listing.set_defaults(run=show)
     for name, run, does in (
@@ -50,43 +54,70 @@ def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argpar
     log.add_argument("--failed", action="store_true", help="those only that are not tried again")
     log.add_argument("--limit", default="100", metavar="N", help="how many at most (100)")
     log.set_defaults(run=deliveries)
-    again = actions.add_parser("retry", parents=[database], help="send a failed delivery again, at once")
-    again.add_argument("id", metavar="DELIVERY", help="the delivery's id")
+    again = actions.add_parser("retry", parents=[database], help="try deliveries that failed again, at once")
+    which = again.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", metavar="DELIVERY", help="the delivery's id")
+    which.add_argument("--webhook", metavar="ID", help="all that have failed, or wait to be tried again, to this one")
     again.set_defaults(run=retry)
 
 
 def create(settings: Settings, options: argparse.Namespace) -> int:
     """Print the secret of a new webhook, and nothing else, on standard output; its id on standard error."""
-    from authsvc.webhooks.keys import NoKey, make_key, read_key, secret_of  # noqa: PLC0415 - for these commands only
+    from authsvc.webhooks.keys import fingerprint, secret_of  # noqa: PLC0415 - for these commands only
     from authsvc.webhooks.urls import checked_url  # noqa: PLC0415
 
     url = checked_url(options.url, insecure=options.insecure)
-    events = () if options.events is None else tuple(name.strip() for name in options.events.split(","))
+    wanted = events(options.events)
 
     async def work(store: Deliveries) -> tuple[int, bytes]:
-        try:
-            key = read_key(settings.webhook_key_file)
-        except NoKey as error:
-            if await store.webhooks():
-                # A new key would make their secrets void.
-                raise Refused(f"{error}, but there are webhooks whose secrets it gave") from None
-            key = make_key(settings.webhook_key_file)
-        return await store.create_webhook(url, events), key
+        key = _key(settings.webhook_key_file, await store.webhooks())
+        return await store.create_webhook(url, fingerprint(key), wanted), key
 
     webhook_id, key = _on_deliveries(settings, work)
-    print(f"webhook {webhook_id} ({url}): {', '.join(events or SESSION_EVENTS)}", file=sys.stderr)
+    print(f"webhook {webhook_id} ({url}): {', '.join(wanted or SESSION_EVENTS)}", file=sys.stderr)
     print(secret_of(key, webhook_id))
     return 0
 
 
+def _key(path: Path, webhooks: list[Webhook]) -> bytes:
+    """The key of these webhooks; a new one if there are none, and no file."""
+    from authsvc.webhooks.keys import NoKey, key_of, make_key  # noqa: PLC0415
+
+    try:
+        return key_of(path, webhooks)
+    except NoKey as error:
+        if webhooks:
+            # A new key would make their secrets void.
+            raise Refused(f"{error}, but there are webhooks whose secrets it gave") from None
+    key = make_key(path)
+    print(f"made the key file {path.absolute()}: keep a copy of it", file=sys.stderr)
+    return key
+
+
 def secret(settings: Settings, options: argparse.Namespace) -> int:
     """Print a webhook's secret, and nothing else."""
-    from authsvc.webhooks.keys import read_key, secret_of  # noqa: PLC0415
+    from authsvc.webhooks.keys import key_of, secret_of  # noqa: PLC0415
 
     webhook_id = _id(options.id)
-    if _on_deliveries(settings, lambda store: store.webhook(webhook_id)) is None:
+    webhook = _on_deliveries(settings, lambda store: store.webhook(webhook_id))
+    if webhook is None:
         raise Refused(f"there is no webhook {webhook_id}")
-    print(secret_of(read_key(settings.webhook_key_file), webhook_id))
+    print(secret_of(key_of(settings.webhook_key_file, [webhook]), webhook_id))
+    return 0
+
+
+def rotate(settings: Settings, options: argparse.Namespace) -> int:
+    """Put a new key in place of the one there may be; print each webhook's id and new secret."""
+    from authsvc.webhooks.keys import fingerprint, new_key, replace_key, secret_of  # noqa: PLC0415
+
+    key = new_key()
+
+    def put_in_place() -> None:
+        replace_key(settings.webhook_key_file, key)
+
+    found = _on_deliveries(settings, lambda store: store.set_key(fingerprint(key), put_in_place))
+    for webhook in found:
+        print(webhook.id, secret_of(key, webhook.id))
     return 0
 
 
@@ -120,8 +151,8 @@ def deliveries(settings: Settings, options: argparse.Namespace) -> int:
         raise Refused(f"--limit: must be a number from 1 to {_MOST}")
 
     async def work(store: Deliveries) -> list[Delivery]:
-        if webhook_id is not None and await store.webhook(webhook_id) is None:
-            raise Refused(f"there is no webhook {webhook_id}")
+        if webhook_id is not None:
+            await _must_exist(store, webhook_id)
         return await store.log(webhook_id, failed=options.failed, limit=limit)
 
     print(table([_DELIVERIES, *map(_delivery_cells, _on_deliveries(settings, work))]))
@@ -129,11 +160,32 @@ def deliveries(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def retry(settings: Settings, options: argparse.Namespace) -> int:
-    """Send a failed delivery again; the status is 1 if there is no failed delivery with the id."""
-    delivery_id = _id(options.id)
-    if not _on_deliveries(settings, lambda store: store.retry(delivery_id)):
-        raise Refused(f"there is no failed delivery {delivery_id}")
+    """Make deliveries due now; the status is 1 if there is no such webhook, or no such delivery that is not done."""
+    if options.webhook is None:
+        delivery_id = _id(options.id)
+        if not _on_deliveries(settings, lambda store: store.retry(delivery_id)):
+            raise Refused(f"there is no failed or pending delivery {delivery_id}")
+        return 0
+    webhook_id = _id(options.webhook)
+
+    async def work(store: Deliveries) -> int:
+        await _must_exist(store, webhook_id)
+        return await store.retry_all(webhook_id)
+
+    count = _on_deliveries(settings, work)
+    print(f"{count} {'delivery is' if count == 1 else 'deliveries are'} due now")
     return 0
+
+
+def events(text: str | None) -> tuple[str, ...]:
+    """The value of `--events`, each name once; none if it is left out. Raises `Refused` for an unknown name."""
+    if text is None:
+        return ()
+    names = dict.fromkeys(name.strip() for name in text.split(","))
+    unknown = [name for name in names if name not in SESSION_EVENTS]
+    if unknown:
+        raise Refused(f"--events: {unknown[0]!r} is not one of {', '.join(SESSION_EVENTS)}")
+    return tuple(names)
 
 
 def _add_create(actions: Any, database: argparse.ArgumentParser) -> None:
@@ -174,6 +226,11 @@ def _on_webhook(
     return 0
 
 
+async def _must_exist(store: Deliveries, webhook_id: int) -> None:
+    if await store.webhook(webhook_id) is None:
+        raise Refused(f"there is no webhook {webhook_id}")
+
+
 def _id(text: str) -> int:
     found = parse_id(text)
     if found is None:
@@ -193,7 +250,7 @@ def _delivery_cells(delivery: Delivery) -> tuple[str, ...]:
     return (
         str(delivery.id),
         public_id("event", delivery.at, delivery.sequence),
-        _NAMES.get(delivery.action, delivery.action),
+        event_name(delivery.action),
         moment(delivery.at),
         str(delivery.webhook_id),
         DeliveryState(delivery.state).name.lower(),

@@ -118,6 +118,8 @@ def _project_grants(directory: Directory, index: Index) -> Iterator[Finding]:
 def _sessions(directory: Directory, index: Index, latest: int) -> Iterator[Finding]:
     for path, _, session in directory.all_sessions():
         yield from _user((*path, "user"), session.user, index)
+        if session.state is SessionState.ACTIVE and index.is_deleted(session.user):
+            yield Finding((*path, "state"), "cannot be active: the user is deleted")
         if session.org is not None and session.org not in index.orgs:
             yield _no_such("organization", (*path, "org"), session.org)
         if session.ended_at is None:

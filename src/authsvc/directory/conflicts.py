@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
+from enum import IntEnum
 from functools import partial
 from typing import Any
 
 from sqlalchemy import ClauseElement, Column, bindparam, or_, select
 
+from authsvc.directory.fields import time_text
 from authsvc.directory.mistakes import Path
+from authsvc.directory.public_ids import PublicIds
 from authsvc.directory.rows import Entry
-from authsvc.domain.ulid import parse_ulid
+from authsvc.domain.sessions import AuthMethod, SessionState
 from authsvc.domain.users import UserType
-from authsvc.store.backends import named
 from authsvc.store.executor import Transaction
 from authsvc.store.schema import (
     api_keys,
@@ -29,12 +31,22 @@ from authsvc.store.writes import Writes
 
 Conflict = tuple[Path, str]
 
-# What an entry is made with and keeps: the columns, and what they hold.
+# What an entry is made with and keeps: the columns, and what they hold. How a session came about may be left out.
 _FIXED = {
     projects: {"org_id": "organization"},
     project_grants: {"project_id": "project", "org_id": "organization"},
     users: {"org_id": "organization", "type": "type"},
-    sessions: {"agent_id": "agent", "user_id": "user"},
+    sessions: {
+        "agent_id": "agent",
+        "user_id": "user",
+        "auth_method": "authMethod",
+        "ip_address": "ipAddress",
+        "user_agent": "userAgent",
+        "org_id": "org",
+        "impersonator_email": "impersonator",
+        "impersonator_reason": "impersonator's reason",
+        "ended_at": "endedAt",
+    },
     user_grants: {
         "user_id": "user",
         "org_id": "organization",
@@ -44,11 +56,12 @@ _FIXED = {
     api_keys: {"key_hash": "keyHash"},
 }
 
+# Columns whose numbers stand for words.
+_WORDS: dict[str, type[IntEnum]] = {"type": UserType, "auth_method": AuthMethod}
+
 # What no two rows of a table may hold: the word for a row, the columns, and what the file calls them.
 _UNIQUE = {
-    orgs: ("organization", {"ulid": "workosId"}),
-    users: ("user", {"ulid": "workosId", "external_id": "externalId"}),
-    sessions: ("session", {"ulid": "workosId"}),
+    users: ("user", {"external_id": "externalId"}),
     api_keys: ("API key", {"name": "name", "key_hash": "keyHash"}),
 }
 
@@ -60,20 +73,23 @@ class Conflicts:
         self._writes = writes
         self._tx = tx
         self._entries = entries
+        self._public_ids = PublicIds(writes, tx, entries)
         self._listed = {(entry.table, entry.values["id"]): entry for entry in entries}
         self._checks: dict[object, Callable[[Entry], AsyncIterator[Conflict]]] = {
             orgs: self._taken_domains,
             projects: self._roles_in_use,
             project_grants: self._granted_twice,
             users: self._taken_names,
+            sessions: self._ended,
             api_keys: self._revoked,
         }
         self.moving: set[tuple[Column[Any], int]] = set()
         """What listed entries hold at present and other listed entries take over: the columns, and who holds it."""
 
     async def find(self) -> list[Conflict]:
-        """Every conflict, in the order of the entries."""
-        found: list[Conflict] = []
+        """Every conflict."""
+        found = await self._public_ids.conflicts()
+        self.moving |= self._public_ids.moving
         for entry in self._entries:
             if moved := await self._moved(entry):
                 found.append(moved)
@@ -87,7 +103,7 @@ class Conflicts:
         fixed = _FIXED.get(entry.table, {})
         stored = fixed and await self._writes.stored(self._tx, entry.table, entry.values["id"], fixed)
         for column, value in (stored or {}).items():
-            if value != entry.values[column]:
+            if not _is_kept(column, value, entry):
                 is_shown = column != "key_hash"
                 what = f"the {fixed[column]} {_shown(column, value)}" if is_shown else f"another {fixed[column]}"
                 return entry.path, f"in the database this id has {what}, which cannot be changed"
@@ -111,15 +127,17 @@ class Conflicts:
         value = entry.values.get(column)
         if value is None or (column == "name" and entry.stamp is not None):
             return None
-        if column == "ulid":
-            statement = self._writes.statement(("directory", "ulid", entry.table), partial(named, entry.table))
-            ulid = parse_ulid(value)
-            row = await self._tx.fetch_one(statement, **ulid._asdict()) if ulid else None
-        else:
-            owner = entry.table.c[column]
-            statement = self._writes.statement(("directory", str(owner)), partial(_holder_of, owner))
-            row = await self._tx.fetch_one(statement, value=value)
+        owner = entry.table.c[column]
+        statement = self._writes.statement(("directory", str(owner)), partial(_holder_of, owner))
+        row = await self._tx.fetch_one(statement, value=value)
         return row[0] if row else None
+
+    async def _ended(self, entry: Entry) -> AsyncIterator[Conflict]:
+        """A file that is older than the end of a session must not undo it."""
+        stored = await self._writes.stored(self._tx, sessions, entry.values["id"], ("state",))
+        is_over = stored is not None and stored["state"] == SessionState.TERMINATED
+        if is_over and entry.values.get("state") == SessionState.ACTIVE:
+            yield (*entry.path, "state"), "has been terminated and stays so: leave the state out, or say so"
 
     async def _revoked(self, entry: Entry) -> AsyncIterator[Conflict]:
         """A file that is older than a revocation must not undo it."""
@@ -183,10 +201,22 @@ class Conflicts:
         return found
 
 
+def _is_kept(column: str, stored: Any, entry: Entry) -> bool:
+    """Whether an entry says of a fixed column what the database holds; of a session's history it need not speak.
+
+    The time of an end is fixed once there is one.
+    """
+    is_open = entry.table is sessions and (column not in entry.values or (column == "ended_at" and stored is None))
+    return is_open or bool(entry.values[column] == stored)
+
+
 def _shown(column: str, value: Any) -> str:
-    if column == "type":
-        return UserType(value).name.lower()
-    return "none" if value is None else str(value)
+    if value is None:
+        return "none"
+    kind = _WORDS.get(column)
+    if column == "ended_at":
+        return time_text(value)
+    return kind(value).name.lower() if kind else str(value)
 
 
 def _gives_up(entry: Entry, column: str, value: Any) -> bool:

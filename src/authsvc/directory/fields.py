@@ -18,7 +18,7 @@ from authsvc.domain.grants import GrantState
 from authsvc.domain.ids import parse_id
 from authsvc.domain.orgs import OrgState
 from authsvc.domain.sessions import AuthMethod, SessionState
-from authsvc.domain.tokens import KEY_PREFIX, Permission, is_key_name
+from authsvc.domain.tokens import KEY_PREFIX, PERMISSIONS, Permission, is_key_name
 from authsvc.domain.ulid import parse_public_id
 from authsvc.domain.users import AccessTokenType, Gender, UserState, split_login_name
 
@@ -164,7 +164,7 @@ def _key_hash(text: str) -> bytes:
 
 
 def _permission(text: str) -> Permission:
-    if text not in {permission.value for permission in Permission}:
+    if text not in PERMISSIONS:
         raise wrong(f"must be one of {', '.join(Permission)}")
     return Permission(text)
 

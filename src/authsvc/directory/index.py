@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from authsvc.directory.model import Directory, Org, Project, ProjectGrant, User, each
-from authsvc.domain.users import login_name, split_login_name
+from authsvc.domain.users import UserState, login_name, split_login_name
 
 
 class Index:
@@ -30,3 +30,8 @@ class Index:
             return reference if reference in self.users else None
         login, domain = split_login_name(reference) or ("", "")
         return self._logins.get(login_name(login, domain))
+
+    def is_deleted(self, reference: int | str) -> bool:
+        """Whether there is such a user, and their state is `deleted`."""
+        user_id = self.user_id(reference)
+        return user_id is not None and self.users[user_id][1].state is UserState.DELETED

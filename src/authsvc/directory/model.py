@@ -51,7 +51,6 @@ from authsvc.directory.fields import (
 from authsvc.directory.mistakes import Path
 from authsvc.domain.grants import GrantState
 from authsvc.domain.orgs import OrgState
-from authsvc.domain.sessions import AuthMethod, SessionState
 from authsvc.domain.tokens import Permission
 from authsvc.domain.users import AccessTokenType, Gender, UserState, UserType
 
@@ -216,8 +215,8 @@ class Session(_Shape):
     id: Id
     workos_id: SessionPublicId | None = None
     user: UserRef
-    state: AnySessionState = SessionState.ACTIVE
-    auth_method: AnyAuthMethod = AuthMethod.UNKNOWN
+    state: AnySessionState | None = None
+    auth_method: AnyAuthMethod | None = None
     ip_address: IpAddress | None = None
     user_agent: Line | None = None
     org: Id | None = None

@@ -26,15 +26,15 @@ class Report:
         self.changed: Counter[str] = Counter()
         self.unchanged: Counter[str] = Counter()
 
-    def count(self, table: str, outcome: Outcome) -> None:
-        """Count one entry."""
+    def count(self, table: str, outcome: Outcome, number: int = 1) -> None:
+        """Count so many entries."""
         counter: Counter[str] = getattr(self, outcome)
-        counter[table] += 1
+        counter[table] += number
 
     def __str__(self) -> str:
         """One line, such as `3 orgs, 1 user created; 1 session changed; 7 entries unchanged`."""
-        parts = [f"{_listed(self.created)} created"] * bool(self.created)
-        parts += [f"{_listed(self.changed)} changed"] * bool(self.changed)
+        parts = [f"{_listed(self.created)} created"] * bool(self.created.total())
+        parts += [f"{_listed(self.changed)} changed"] * bool(self.changed.total())
         unchanged = self.unchanged.total()
         if not parts:
             return "nothing to change"

@@ -144,32 +144,28 @@ def _agents(directory: Directory) -> Iterator[Entry]:
 def _sessions(directory: Directory, index: Index) -> Iterator[Entry]:
     for path, agent, session in directory.all_sessions():
         user_id = index.user_id(session.user) or 0
-        values = {
-            "id": session.id,
-            "agent_id": agent.id,
-            "user_id": user_id,
-            **_sign_in(session),
-        }
-        is_over = session.state is SessionState.TERMINATED
-        stamp = "ended_at" if is_over and session.ended_at is None else None
+        # No session outlives its user.
+        state = SessionState.TERMINATED if index.is_deleted(session.user) else session.state
+        values = {"id": session.id, "agent_id": agent.id, "user_id": user_id, **_sign_in(session), **_kept(state=state)}
+        stamp = "ended_at" if state is SessionState.TERMINATED and session.ended_at is None else None
         yield Entry(schema.sessions, values, index.users[user_id][0].id, path, stamp=stamp)
 
 
 def _sign_in(session: Session) -> Values:
-    """How a session came about and how it ended; an active one has not."""
+    """How a session came about and how it ended, as far as the file tells."""
     impersonator = session.impersonator
-    is_active = session.state is SessionState.ACTIVE
-    return {
-        "state": session.state.value,
-        "auth_method": session.auth_method.value,
-        "ip_address": session.ip_address,
-        "user_agent": session.user_agent,
-        "org_id": session.org,
-        "impersonator_email": impersonator.email if impersonator else None,
-        "impersonator_reason": impersonator.reason if impersonator else None,
-        **({"ended_at": None} if is_active else _kept(ended_at=session.ended_at)),
-        **_kept(ulid=session.workos_id, created_at=session.created_at, expires_at=session.expires_at),
-    }
+    return _kept(
+        ulid=session.workos_id,
+        auth_method=session.auth_method,
+        ip_address=session.ip_address,
+        user_agent=session.user_agent,
+        org_id=session.org,
+        impersonator_email=impersonator.email if impersonator else None,
+        impersonator_reason=impersonator.reason if impersonator else None,
+        created_at=session.created_at,
+        expires_at=session.expires_at,
+        ended_at=session.ended_at,
+    )
 
 
 def _user_grants(directory: Directory, index: Index) -> Iterator[Entry]:
@@ -202,5 +198,5 @@ def _api_keys(directory: Directory) -> Iterator[Entry]:
 
 
 def _kept(**given: Any) -> Values:
-    """Times and public ids that are not given are left alone: they are history, and nothing that a file sets back."""
+    """What is not given is left alone: it is history, and nothing that a file sets back."""
     return {name: value for name, value in given.items() if value is not None}

@@ -12,8 +12,9 @@ from authsvc.directory.conflicts import Conflicts
 from authsvc.directory.reader import Document
 from authsvc.directory.report import Report
 from authsvc.directory.rows import Entry, entries
+from authsvc.domain.users import UserState
 from authsvc.store.executor import Transaction
-from authsvc.store.schema import org_domains, orgs, project_roles, projects
+from authsvc.store.schema import org_domains, orgs, project_roles, projects, sessions, users
 from authsvc.store.writes import Writes
 
 # Rows without an id of their own: the column that names their owner, and what each row holds.
@@ -27,6 +28,7 @@ async def apply(writes: Writes, document: Document) -> Report:
     """Create and change what the file lists; touch nothing else.
 
     An organization's domains and a project's roles are lists of the entry itself: they become what the file says.
+    A user who is deleted is signed out everywhere.
 
     Raises:
         DirectoryError: the database holds something that the file contradicts. Then nothing has changed.
@@ -51,6 +53,10 @@ async def apply(writes: Writes, document: Document) -> Report:
             report.count(entry.table.name, outcome)
             if is_touched:
                 await _add_parts(writes, tx, entry)
+        for entry in rows:
+            if entry.table is users and entry.values["state"] == UserState.DELETED:
+                ended = await writes.end_sessions(tx, entry.values["id"], entry.owner)
+                report.count(sessions.name, "changed", ended)
     return report
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 Clock = Callable[[], int]
+MILLISECOND = 1_000
 SECOND = 1_000_000
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 
-from authsvc.domain.clock import Clock, now
+from authsvc.domain.clock import MILLISECOND, Clock, now
 
 MAX_ID = 2**63 - 1
 _EPOCH_MS = 1_577_836_800_000
@@ -27,7 +27,7 @@ class IdSource:
 
     def next(self) -> int:
         """A new id, greater than all before it from this source."""
-        tick = (self._clock() // 1_000 - _EPOCH_MS) * _COUNTS
+        tick = (self._clock() // MILLISECOND - _EPOCH_MS) * _COUNTS
         self._tick = max(self._tick + 1, tick)
         milliseconds, count = divmod(self._tick, _COUNTS)
         return ((milliseconds << _NODE_BITS) | self._node) * _COUNTS + count

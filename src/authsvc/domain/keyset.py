@@ -68,18 +68,29 @@ class Span(NamedTuple):
 Fetch = Callable[[Span], Awaitable[Sequence[T]]]
 
 
-async def page(wanted: Wanted, fetch: Fetch[T], position: Callable[[T], Position]) -> Page[T]:
+async def page(
+    wanted: Wanted, fetch: Fetch[T], position: Callable[[T], Position], *, has_before: bool = True
+) -> Page[T]:
     """The page, from a list that `fetch` reads.
 
     With one cursor the rows are those nearest to it; with both, those between them that are nearest to `after`.
+    A list that is not shown with a cursor `before` says so by `has_before`: then none is looked for.
     """
     if wanted.order is Order.NORMAL:
-        mirrored = await _page(wanted._replace(before=wanted.after, after=wanted.before), fetch, position)
-        return mirrored._replace(before=mirrored.after, after=mirrored.before)
-    return await _page(wanted, fetch, position)
+        mirrored = wanted._replace(before=wanted.after, after=wanted.before)
+        found = await _page(mirrored, fetch, position, _Cursors(before=True, after=has_before))
+        return found._replace(before=found.after, after=found.before)
+    return await _page(wanted, fetch, position, _Cursors(before=has_before, after=True))
 
 
-async def _page(wanted: Wanted, fetch: Fetch[T], position: Callable[[T], Position]) -> Page[T]:
+class _Cursors(NamedTuple):
+    """Which cursors a page is to have."""
+
+    before: bool
+    after: bool
+
+
+async def _page(wanted: Wanted, fetch: Fetch[T], position: Callable[[T], Position], cursors: _Cursors) -> Page[T]:
     ascending = wanted.order is Order.ASC
     backwards = wanted.before is not None and wanted.after is None
     ends = (wanted.after, wanted.before) if ascending else (wanted.before, wanted.after)
@@ -91,12 +102,17 @@ async def _page(wanted: Wanted, fetch: Fetch[T], position: Callable[[T], Positio
     if not rows:
         return Page(rows, None, None)
 
-    async def beyond(row: T, *, older: bool) -> bool:
+    async def goes_on(row: T, *, older: bool) -> bool:
         place = position(row)
         span = Span(FIRST, place, ascending=False, limit=1) if older else Span(place, LAST, ascending=True, limit=1)
         return bool(await fetch(span))
 
     # Without a cursor a page is the first one; the side on which it was cut is known from the row too many.
-    in_front = more if backwards else wanted.after is not None and await beyond(rows[0], older=ascending)
-    behind = await beyond(rows[-1], older=not ascending) if wanted.before is not None else more
-    return Page(rows, rows[0] if in_front else None, rows[-1] if behind else None)
+    in_front = more
+    if cursors.before and not backwards:
+        in_front = wanted.after is not None and await goes_on(rows[0], older=ascending)
+    behind = more
+    if cursors.after and wanted.before is not None:
+        behind = await goes_on(rows[-1], older=not ascending)
+    before = rows[0] if cursors.before and in_front else None
+    return Page(rows, before, rows[-1] if cursors.after and behind else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -99,8 +100,21 @@ class SessionRecord(NamedTuple):
     org_created_at: int | None
 
 
-# What back ends are told of, by name, and the action that `changes` knows it as.
-SESSION_EVENTS = {"session.created": "created", "session.revoked": "terminated"}
+TERMINATED = "terminated"
+"""The action that `changes` knows the end of a session as."""
+SESSION_EVENTS = {"session.created": "created", "session.revoked": TERMINATED}
+"""What back ends are told of, by name, and the action that `changes` knows it as."""
+_EVENT_NAMES = {action: name for name, action in SESSION_EVENTS.items()}
+
+
+def event_name(action: str) -> str:
+    """The name that back ends know an action by, one of those in `SESSION_EVENTS`."""
+    return _EVENT_NAMES[action]
+
+
+def event_actions(names: Collection[str]) -> tuple[str, ...]:
+    """The actions behind the names of events, all if there are none; other names have no actions."""
+    return tuple(action for name, action in SESSION_EVENTS.items() if not names or name in names)
 
 
 class SessionEvent(NamedTuple):

@@ -68,6 +68,10 @@ class Permission(StrEnum):
     EVENT_READ = "event.read"
 
 
+PERMISSIONS = frozenset(permission.value for permission in Permission)
+"""The words for all permissions."""
+
+
 class KeyRecord(NamedTuple):
     """An API key. `permissions` are separated by spaces. Times in microseconds."""
 

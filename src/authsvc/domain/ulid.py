@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from authsvc.domain.clock import MILLISECOND
 from authsvc.domain.ids import MAX_ID
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -18,7 +19,7 @@ _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 _SHIFTS = range(120, -1, -10)  # of the 13 pairs of digits
 _TIME_DIGITS = 10
 _LOW_BITS = 80
-_MS = 1_000  # microseconds
+_READ_AS = str.maketrans("ILO", "110")
 
 
 class Ulid(NamedTuple):
@@ -31,7 +32,7 @@ class Ulid(NamedTuple):
 
 def ulid(created_at: int, id: int) -> str:  # noqa: A002 - what it is
     """The ULID of what was created at this time, in microseconds, and has this id."""
-    value = (created_at // _MS) << _LOW_BITS | id
+    value = (created_at // MILLISECOND) << _LOW_BITS | id
     return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
 
 
@@ -57,15 +58,23 @@ def parse_public_id(prefix: str, text: str) -> Ulid | None:
     return parse_ulid(text[len(start) :]) if text.startswith(start) else None
 
 
+def canonical(text: str) -> str:
+    """A ULID, or the beginning of one, in its own digits: in upper case, I and L as 1, O as 0.
+
+    What is not ASCII stays as it is: other letters have such in upper case, too, even two for one.
+    """
+    return text.upper().translate(_READ_AS) if text.isascii() else text
+
+
 def time_of(text: str) -> int | None:
     """The microseconds that the first digits of a ULID tell, as far as there are any; None for no ULID's beginning.
 
-    Cursors in documents are not always whole ULIDs, nor written with their digits: I and L are read as 1, O as 0.
+    Cursors in documents are not always whole ULIDs.
     """
-    digits = text[:_TIME_DIGITS].upper().replace("I", "1").replace("L", "1").replace("O", "0")
+    digits = text[:_TIME_DIGITS]
     if not digits or not all(digit in _VALUES for digit in digits):
         return None
     value = 0
     for digit in digits.ljust(_TIME_DIGITS, "0"):
         value = value << 5 | _VALUES[digit]
-    return value * _MS
+    return value * MILLISECOND

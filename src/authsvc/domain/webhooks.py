@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from authsvc.domain.sessions import SESSION_EVENTS
+from authsvc.domain.sessions import event_actions
 
 
 class DeliveryState(IntEnum):
@@ -19,7 +19,8 @@ class DeliveryState(IntEnum):
 class Webhook(NamedTuple):
     """An address. `events` are the names it wants, separated by spaces, none for all.
 
-    `cursor` is the number of the last change of which deliveries have been made.
+    `cursor` is the number of the last change of which deliveries have been made, and `key_fingerprint` that of the key
+    from which the secret is made.
     """
 
     id: int
@@ -28,12 +29,12 @@ class Webhook(NamedTuple):
     cursor: int
     disabled: int
     created_at: int
+    key_fingerprint: str
 
     @property
     def actions(self) -> tuple[str, ...]:
         """The actions behind the events it wants."""
-        names = self.events.split() or SESSION_EVENTS
-        return tuple(action for name, action in SESSION_EVENTS.items() if name in names)
+        return event_actions(self.events.split())
 
 
 class Due(NamedTuple):

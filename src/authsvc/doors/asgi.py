@@ -17,7 +17,8 @@ _GRPC = frozenset({b"application/grpc", b"application/grpc+proto"})
 class OneAddress:
     """An ASGI application that hands each request to `grpc`, `grpc_web`, one of those with `fixed` paths, or JSON.
 
-    `faces` serve JSON, each under a first segment of the path, and `json` all other paths. `rpcs` are the paths that
+    `faces` serve JSON, each under a first segment of the path, in front of which there may be several slashes, and
+    `json` all other paths. `rpcs` are the paths that
     only gRPC and gRPC-Web may use; path and query have at most `longest` bytes. All doors but native gRPC, which no
     browser speaks, are under the policy `cors`.
     """
@@ -61,8 +62,16 @@ class OneAddress:
             return self._native(scope) if content_type in _GRPC else self._unsupported
         if rpc_path(scope) in self._rpcs:
             return self._unsupported if scope["method"] == "POST" else self._not_allowed
+        return self._fixed.get(scope["path"]) or self._face(scope)
+
+    def _face(self, scope: Scope) -> App:
         path: str = scope["path"]
-        return self._fixed.get(path) or self._faces.get(path[1:].partition("/")[0], self._json)
+        face = self._faces.get(path.lstrip("/").partition("/")[0])
+        if face is None:
+            return self._json
+        # Some of WorkOS's clients put their base URL, slash at its end and all, in front of the path.
+        scope["path"], scope["raw_path"] = "/" + path.lstrip("/"), b"/" + scope["raw_path"].lstrip(b"/")
+        return face
 
     def _native(self, scope: Scope) -> App:
         # Without HTTP/2 there are no trailers, so no native gRPC; as at ZITADEL that is a path nobody knows.

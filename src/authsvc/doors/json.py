@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from google.protobuf.message import Message
@@ -12,6 +13,7 @@ from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.http import HttpExchange, request_id_header
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import check_size, header_pairs, metadata_of
+from authsvc.errors import StartupError
 from authsvc.rpc.call import Metadata, Metadatum
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import OK, Status, StatusError
@@ -32,6 +34,10 @@ _HEADERS = HeaderRules(
 )
 
 
+# Letters that are never percent-encoded (RFC 3986, section 2.3), and verbs: as it stands in the path of any request.
+_LITERAL = re.compile(r"[A-Za-z0-9\-._~:]+", re.ASCII)
+
+
 class Json:
     """An ASGI application for every method with a google.api.http rule, under `prefix`."""
 
@@ -41,11 +47,22 @@ class Json:
         self.transcoder = Transcoder(descriptors, prefix=prefix, dialect=dialect)
         self._limits = limits
 
-    @property
     def segments(self) -> set[str]:
-        """The first segments of the paths that it serves."""
-        paths = (self.transcoder.prefix + endpoint.rule.path for endpoint in self.transcoder.endpoints)
-        return {path[1:].partition("/")[0] for path in paths}
+        """The first segments of the paths that it serves.
+
+        Raises:
+            StartupError: a path may begin with more than one segment, which none of these would lead to.
+        """
+        found = set()
+        for endpoint in self.transcoder.endpoints:
+            first = (self.transcoder.prefix + endpoint.rule.path)[1:].partition("/")[0]
+            if not _LITERAL.fullmatch(first):
+                method, path = endpoint.method.full_name, endpoint.rule.path
+                raise StartupError(
+                    f"{method}: the path {path} must begin with a literal segment, to be told from others"
+                )
+            found.add(first)
+        return found
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -53,7 +70,7 @@ class Json:
         try:
             matched = self.transcoder.match(http_method, scope["raw_path"], scope["query_string"], scope["headers"])
         except (NoRoute, MethodNotAllowed) as error:
-            await send_answer(send, self.transcoder.refusal(error, http_method), request_id_header())
+            await send_answer(send, self.transcoder.unmatched(error, http_method), request_id_header())
         else:
             exchange = JsonExchange(scope, receive, send, self._limits, matched)
             await exchange.run(self._methods[matched.method.full_name])
@@ -94,8 +111,8 @@ class JsonExchange(HttpExchange):
             return self._matched.message(bytes(body))
         except BadRequest as error:
             self._http_status = error.http_status
-            refusal = self._matched.refusal(error)
-            raise StatusError(StatusCode.INVALID_ARGUMENT, refusal.message, tuple(refusal.details)) from None
+            status = self._matched.status_of(error)
+            raise StatusError(StatusCode.INVALID_ARGUMENT, status.message, tuple(status.details)) from None
 
     async def start(self, metadata: Metadata) -> None:
         """Send the head of a stream; that of a unary call leaves with the answer, whose status it tells.

@@ -70,7 +70,7 @@ def describe(transcoders: Iterable[Transcoder], permission: Callable[[MethodDesc
             description=_DESCRIPTION,
             comments=said,
             security=Security(schemes=_SCHEMES, required=required),
-            shared_parameters=SYSTEM_PARAMETERS,
+            shared_parameters=SYSTEM_PARAMETERS if transcoder.dialect.system_parameters else None,
         )
         for transcoder in transcoders
     ]

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from authsvc_workos.user_management.v1 import options_pb2
 from authsvc_workos.user_management.v1.events_pb2 import Event
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import EnumValueDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.rpc.code_pb2 import Code
 from google.rpc.error_details_pb2 import BadRequest, ResourceInfo
@@ -26,6 +26,11 @@ _TEXT = {"type": "string"}
 def _nullable(field: FieldDescriptor) -> bool:
     options: Any = field.GetOptions()
     return bool(options.Extensions[options_pb2.nullable])
+
+
+def _enum_name(value: EnumValueDescriptor) -> str:
+    """Return the short name; what stands for nothing said has none."""
+    return short_enum_name(value) if value.number else ""
 
 
 def _write_error(status: Status, details: list[Any], http_status: int) -> tuple[int, _Json]:
@@ -101,7 +106,7 @@ def _error_schema(schema_of: Callable[[Any], _Json]) -> _Json:
     return {"type": "object", "properties": properties, "required": ["message"]}
 
 
-_STYLE = Style(defaults=True, proto_names=True, millis=True, nullable=_nullable, enum_name=short_enum_name)
+_STYLE = Style(defaults=True, proto_names=True, millis=True, nullable=_nullable, enum_name=_enum_name)
 
 # Its requests hold a single id: far below these limits.
 WORKOS = Dialect(
@@ -112,6 +117,7 @@ WORKOS = Dialect(
     content_type="application/json; charset=utf-8",
     empty_bodies=True,
     explain=True,
+    system_parameters=False,
 )
 
 _CODEC = Codec(_STYLE)
@@ -121,6 +127,6 @@ def event_json(event: Event) -> bytes:
     """Write an event as webhooks send it: compact JSON in UTF-8, the same as in an answer of `GET /events`.
 
     Raises:
-        EncodeError: a time in it is outside of the calendar.
+        EncodeError: a time in it is outside of the calendar, or its session has no status or no method.
     """
     return _CODEC.encode(event)

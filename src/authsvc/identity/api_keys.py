@@ -10,13 +10,12 @@ from typing import Protocol
 import structlog
 
 from authsvc.domain.clock import SECOND, Clock, now
-from authsvc.domain.tokens import KeyRecord, Permission, token_hash
+from authsvc.domain.tokens import KeyRecord, token_hash
 from authsvc.errors import PermissionDenied, TooMany, Unauthenticated
 from authsvc.identity.bearer import bearer_token
 from authsvc.identity.rate import Rate
 
 USE_INTERVAL = 60 * SECOND  # the use of a key is recorded no more often
-_KNOWN = frozenset(permission.value for permission in Permission)
 _UNLIMITED = Rate(0)
 
 
@@ -24,7 +23,6 @@ _UNLIMITED = Rate(0)
 class KeyHolder:
     """The holder of a usable API key. `name` is the key's, and `permissions` are values of `Permission`."""
 
-    key_id: int
     name: str
     permissions: frozenset[str]
 
@@ -72,7 +70,7 @@ class KeyAuthenticator:
         wait = self._rate.take(record.id)
         if wait:
             raise TooMany("Too many requests.", wait)
-        holder = KeyHolder(record.id, record.name, frozenset(record.permissions.split(" ")) & _KNOWN)
+        holder = KeyHolder(record.name, frozenset(record.permissions.split(" ")))
         if permission not in holder.permissions:
             raise PermissionDenied(f"The API key does not have the permission {permission}.")
         return holder

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 
 BURST = 10.0  # seconds; who has rested may make the calls of so long a time at once
-# From so many buckets on, the full ones are forgotten before another is added; nothing is lost with them.
-_MANY = 1_000
 
 
 class Rate:
@@ -28,17 +26,9 @@ class Rate:
         calls = self._calls(caller, now)
         if calls < 1:
             return math.ceil((1 - calls) / self._per_second)
-        if caller not in self._buckets and len(self._buckets) >= _MANY:
-            self._forget(now)
         self._buckets[caller] = (calls - 1, now)
         return 0
 
     def _calls(self, caller: int, now: float) -> float:
         calls, then = self._buckets.get(caller, (self._size, now))
         return min(calls + (now - then) * self._per_second, self._size)
-
-    def _forget(self, now: float) -> None:
-        """Forget the full buckets: an unknown one is full too."""
-        self._buckets = {
-            caller: bucket for caller, bucket in self._buckets.items() if self._calls(caller, now) < self._size
-        }

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from zitadel.options_pb2 import auth_option
 
-from authsvc.domain.tokens import Permission
+from authsvc.domain.tokens import PERMISSIONS
 from authsvc.errors import StartupError
 from authsvc.identity.caller import AUTHENTICATED
 from authsvc.rpc.call import Call
@@ -20,7 +20,7 @@ from authsvc.rpc.pipeline import Behaviour, Pipeline
 from authsvc.rpc.status import Status
 
 # What a method may declare: that it is for every user's token, or for API keys that have a permission.
-_CHECKED = frozenset({AUTHENTICATED, *(permission.value for permission in Permission)})
+_CHECKED = PERMISSIONS | {AUTHENTICATED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """The way of every call: observe, deadline, authenticate, take a place, read, servicer, translate errors.
 
 A method is wrapped once, at start; a door only calls `method.run(call)`. The caller is known from the headers alone,
-before the call takes a place and before its request is read: who has no token cannot hold what callers need. The one
-request of a call without a caller is read all the same, so that malformed input is named as such even without a token.
+before the call takes a place and before its request is read: who has no token cannot hold what callers need. Of methods
+for users, the one request of a call without a caller is read all the same, so that malformed input is named as such
+even without a token, as ZITADEL does. Methods for API keys look at nothing that a stranger sends, as WorkOS's do not.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 
 from authsvc.errors import AuthsvcError, NotFound, PermissionDenied, TooMany, Unauthenticated
-from authsvc.identity.api_keys import KeyAuthenticator, KeyHolder
+from authsvc.identity.api_keys import KeyAuthenticator
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
-from authsvc.identity.caller import AUTHENTICATED, Caller
+from authsvc.identity.caller import AUTHENTICATED
 from authsvc.rpc import sync
 from authsvc.rpc.call import Call
 from authsvc.rpc.gate import Gate
@@ -32,9 +33,8 @@ from authsvc.telemetry.calls import CallLog
 Behaviour = Callable[[Any, Any], Any]
 Handler = Callable[[Call], Awaitable[None]]
 Reader = Callable[[Call], Awaitable[Any]]
-Authentication = Callable[[Call], Awaitable[Caller | KeyHolder]]
 
-_NO_CALLER = (Unauthenticated, NotFound, PermissionDenied)  # what the authenticator finds wrong with a credential
+_NO_CALLER = (Unauthenticated, NotFound, PermissionDenied)  # what the authenticator of users finds wrong with a token
 _CLOCK_STEP = 0.001  # seconds; uvloop's clock does not see less
 _TOO_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
 
@@ -44,8 +44,8 @@ class Pipeline:
 
     `users` and `keys` find out who calls: methods are either for users or for API keys, never for both.
     `unary_timeout` bounds every unary call, in seconds, also where the client allows more. At most `max_calls` run at
-    once of each kind, so that none takes the place of another: calls of users, calls with an API key, calls that lack
-    what they need of these and whose request is only read, public unary ones, and public ones that stream. Servicers
+    once of each kind, so that none takes the place of another: calls of users, calls with an API key, calls for users
+    that lack a usable token and whose request is only read, public unary ones, and public ones that stream. Servicers
     that are not asynchronous share `threads` threads.
     """
 
@@ -123,15 +123,16 @@ class Pipeline:
         async def answer(call: Call) -> None:
             await respond(await read(call), call)
 
+        if permission == AUTHENTICATED:
+            return self._for_users(read, _within(self._callers, answer))
         if permission:
-            gate = self._callers if permission == AUTHENTICATED else self._key_holders
-            return self._for_callers(self._authentication(permission), read, _within(gate, answer))
+            return self._for_key_holders(permission, _within(self._key_holders, answer))
         return _within(self._public_streams if _streams(descriptor) else self._public, answer)
 
-    def _for_callers(self, authenticate: Authentication, read: Reader, answer: Handler) -> Handler:
+    def _for_users(self, read: Reader, answer: Handler) -> Handler:
         async def handle(call: Call) -> None:
             try:
-                call.caller = await authenticate(call)
+                call.caller = await self._users.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
             except _NO_CALLER:
                 with self._anonymous:
                     await read(call)
@@ -140,14 +141,12 @@ class Pipeline:
 
         return handle
 
-    def _authentication(self, permission: str) -> Authentication:
-        async def user(call: Call) -> Caller:
-            return await self._users.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
+    def _for_key_holders(self, permission: str, answer: Handler) -> Handler:
+        async def handle(call: Call) -> None:
+            call.caller = await self._keys.holder(call.header("authorization"), permission)
+            await answer(call)
 
-        async def key_holder(call: Call) -> KeyHolder:
-            return await self._keys.holder(call.header("authorization"), permission)
-
-        return user if permission == AUTHENTICATED else key_holder
+        return handle
 
     def _reader(self, descriptor: MethodDescriptor) -> Reader:
         # Nothing else bounds the time in which the one request of a response stream arrives.

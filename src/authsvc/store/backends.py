@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Integer,
     Select,
     Table,
@@ -28,17 +29,15 @@ from sqlalchemy import (
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.expression import tuple_
 
-from authsvc.domain.keyset import Position, Span
-from authsvc.domain.sessions import SESSION_EVENTS, SessionEvent, SessionRecord, SessionState
+from authsvc.domain.clock import MILLISECOND, Clock, now
+from authsvc.domain.keyset import FIRST, LAST, Position, Span
+from authsvc.domain.sessions import SessionEvent, SessionRecord, SessionState
 from authsvc.domain.tokens import KeyRecord
 from authsvc.domain.ulid import Ulid
 from authsvc.domain.users import Person, UserState, UserType
 from authsvc.store.executor import Executor, Prepared
-from authsvc.store.schema import api_keys, changes, orgs, sessions, users
+from authsvc.store.schema import OF_SESSION, api_keys, changes, orgs, sessions, users
 
-_ACTIONS = tuple(SESSION_EVENTS.values())
-_BEGINNING, _END = -(2**63), 2**63 - 1
-_MS = 1_000  # microseconds
 # Changes that one statement looks through at most: where a filter leaves few of many, other calls get their turn.
 _STEP = 50_000
 
@@ -48,17 +47,20 @@ Ways = dict[tuple[bool, ...], Prepared]
 class BackendReads:
     """What back ends ask the store. Every method raises `Unavailable` when the database does not answer."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, clock: Clock = now) -> None:
         self._executor = executor
+        self._clock = clock
         either = (True, False)
         self._ids = {table: executor.prepare(named(table)) for table in (orgs, users, sessions)}
         self._person_id = executor.prepare(named(users).where(*_is_person()))
-        self._person = executor.prepare(_people().where(users.c.id == bindparam("id")))
+        self._person = executor.prepare(_people().where(_has_ulid(users)))
+        self._person_by_id = executor.prepare(_people().where(users.c.id == bindparam("id")))
         by_external_id = _people().where(users.c.external_id == bindparam("external_id"))
         self._person_by_external_id = executor.prepare(by_external_id)
         self._people: Ways = {way: executor.prepare(_page_of_people(*way)) for way in product(either, either, either)}
         self._sessions: Ways = {(way,): executor.prepare(_page_of_sessions(ascending=way)) for way in either}
         self._events: Ways = {way: executor.prepare(_page_of_events(*way)) for way in product(either, either)}
+        self._first_event = executor.prepare(_first_event())
         self._newest = executor.prepare(select(func.coalesce(func.max(changes.c.sequence), 0)))
         self._event = executor.prepare(_events().where(changes.c.sequence == bindparam("sequence")))
         self._key = executor.prepare(_keys().where(api_keys.c.key_hash == bindparam("key_hash")))
@@ -69,9 +71,14 @@ class BackendReads:
         row = await self._executor.fetch_one(self._person_id, **_named(ulid))
         return row[0] if row else None
 
-    async def person(self, user_id: int) -> Person | None:
+    async def person(self, ulid: Ulid) -> Person | None:
         """The person, unless deleted."""
-        row = await self._executor.fetch_one(self._person, id=user_id)
+        row = await self._executor.fetch_one(self._person, **_named(ulid))
+        return Person._make(row) if row else None
+
+    async def person_by_id(self, user_id: int) -> Person | None:
+        """The person with this id of the store, unless deleted."""
+        row = await self._executor.fetch_one(self._person_by_id, id=user_id)
         return Person._make(row) if row else None
 
     async def person_by_external_id(self, external_id: str) -> Person | None:
@@ -105,38 +112,24 @@ class BackendReads:
         row = await self._executor.fetch_one(self._ids[sessions], **_named(ulid))
         return Position(row[1], row[0]) if row and row[2] == user_id else None
 
-    async def sessions(self, user_id: int, span: Span, now: int) -> list[SessionRecord]:
-        """The user's sessions in the span that are active, and are not over at the time `now`, in microseconds."""
+    async def sessions(self, user_id: int, span: Span) -> list[SessionRecord]:
+        """The user's sessions in the span that are active and are not over."""
         statement = self._sessions[(span.ascending,)]
-        rows = await self._executor.fetch_all(statement, **_bounds(span), user_id=user_id, now=now)
+        rows = await self._executor.fetch_all(statement, **_bounds(span), user_id=user_id, now=self._clock())
         return [SessionRecord._make(row) for row in rows]
 
     async def session_events(
-        self,
-        span: Span,
-        actions: tuple[str, ...] | None = None,
-        start: int | None = None,
-        end: int | None = None,
-        org_id: int | None = None,
+        self, span: Span, actions: tuple[str, ...], org_id: int | None = None
     ) -> list[SessionEvent]:
-        """What has happened to sessions, ordered by the numbers of the changes, which are the ids of the positions.
+        """What has happened to sessions, ordered by the times and numbers of the changes, which rise together.
 
-        With these actions only, if given, of those in `SESSION_EVENTS`; from the time `start` and before the time
-        `end`, in microseconds; and to sessions for the organization `org_id`.
+        With these actions only, of those behind `SESSION_EVENTS`; and to sessions for the organization `org_id`.
         """
-        wanted = [action for action in _ACTIONS if actions is None or action in actions]
-        if not wanted:
+        if not actions:
             return []
         statement = self._events[span.ascending, org_id is not None]
-        filters = {
-            "action": wanted[0],
-            "other_action": wanted[-1],
-            "start": _BEGINNING if start is None else start,
-            "end": _END if end is None else end,
-            "org_id": org_id,
-        }
-        newest = await self._executor.fetch_one(self._newest)
-        low, high = max(span.low.id, 0), min(span.high.id, (newest[0] if newest else 0) + 1)
+        filters = {"action": actions[0], "other_action": actions[-1], "org_id": org_id}
+        low, high = await self._numbers(span)
         found: list[SessionEvent] = []
         for from_, to in _steps(low, high, ascending=span.ascending):
             rows = await self._executor.fetch_all(
@@ -147,6 +140,21 @@ class BackendReads:
                 break
             await asyncio.sleep(0)
         return found
+
+    async def _numbers(self, span: Span) -> tuple[int, int]:
+        """The numbers of changes between which the events of a span are."""
+        end = (await self._executor.fetch_all(self._newest))[0][0] + 1
+        low, high = 1, end
+        if span.low != FIRST:
+            low = await self._number(span.low.created_at, span.low.id, end)
+        if span.high != LAST:
+            high = await self._number(span.high.created_at, span.high.id - 1, end)
+        return low - 1, high
+
+    async def _number(self, at: int, sequence: int, end: int) -> int:
+        """The number of the first event behind a place, or `end` if there is none."""
+        row = await self._executor.fetch_one(self._first_event, at=at, sequence=sequence)
+        return end if row is None or row[0] is None else int(row[0])
 
     async def session_event(self, sequence: int) -> SessionEvent | None:
         """The event that is the change with this number, if it is one."""
@@ -164,17 +172,19 @@ class BackendReads:
 
 
 def named(table: Table) -> Select[*tuple[Any, ...]]:
-    """The id and the time of the row with the ULID `text`, and a session's user.
+    """The id and the time of the row with the ULID `text`, and a session's user."""
+    columns = [table.c.user_id] if table is sessions else []
+    return select(table.c.id, table.c.created_at, *columns).where(_has_ulid(table))
 
-    It came with this ULID; or it came with none, and has the `id` that the ULID tells and was made in its `ms`.
-    """
+
+def _has_ulid(table: Table) -> ColumnElement[bool]:
+    """A row came with the ULID `text`; or it came with none, has the `id` that it tells, and was made in its `ms`."""
     native = and_(
         table.c.ulid.is_(None),
         table.c.id == bindparam("id"),
-        table.c.created_at // literal_column(str(_MS), Integer) == bindparam("ms"),
+        table.c.created_at // literal_column(str(MILLISECOND), Integer) == bindparam("ms"),
     )
-    columns = [table.c.user_id] if table is sessions else []
-    return select(table.c.id, table.c.created_at, *columns).where(or_(table.c.ulid == bindparam("text"), native))
+    return or_(table.c.ulid == bindparam("text"), native)
 
 
 def _named(ulid: Ulid) -> dict[str, Any]:
@@ -257,8 +267,17 @@ def _events() -> Select[*tuple[Any, ...]]:
         .join(sessions, sessions.c.id == changes.c.entity_id)
         .join(users, users.c.id == sessions.c.user_id)
         .outerjoin(orgs, orgs.c.id == sessions.c.org_id)
-        .where(changes.c.kind == literal_column("'session'", Text))
+        .where(OF_SESSION)
     )
+
+
+def _first_event() -> Select[*tuple[Any, ...]]:
+    """The number of the first event behind a time and a number: one at that time, or else at the next."""
+    at: BindParameter[int] = bindparam("at", type_=BigInteger)
+    events = select(changes.c.sequence).where(OF_SESSION).limit(1)
+    then = events.where(changes.c.at == at, changes.c.sequence > bindparam("sequence")).order_by(changes.c.sequence)
+    later = events.where(changes.c.at > at).order_by(changes.c.at, changes.c.sequence)
+    return select(func.coalesce(then.scalar_subquery(), later.scalar_subquery()))
 
 
 def _page_of_events(ascending: bool, has_org: bool) -> Select[Any]:  # noqa: FBT001 - keys of a table
@@ -267,8 +286,6 @@ def _page_of_events(ascending: bool, has_org: bool) -> Select[Any]:  # noqa: FBT
         sequence > bindparam("low"),
         sequence < bindparam("high"),
         changes.c.action.in_([bindparam("action"), bindparam("other_action")]),
-        changes.c.at >= bindparam("start"),
-        changes.c.at < bindparam("end"),
     )
     if has_org:
         statement = statement.where(sessions.c.org_id == bindparam("org_id"))

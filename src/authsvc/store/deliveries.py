@@ -6,28 +6,21 @@ is heard by then, it is due again.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import ClauseElement, Select, bindparam, delete, exists, func, insert, literal_column, select, update
-from sqlalchemy.types import Text
 
 from authsvc.domain.clock import Clock, now
 from authsvc.domain.ids import IdSource
-from authsvc.domain.sessions import SESSION_EVENTS
 from authsvc.domain.webhooks import Delivery, DeliveryState, Due, Webhook
-from authsvc.errors import Refused
 from authsvc.store.executor import Executor, Row, Transaction
-from authsvc.store.schema import changes, deliveries, webhooks
+from authsvc.store.schema import OF_SESSION, changes, deliveries, webhooks
 from authsvc.store.writes import Writes
 
 Room = Callable[[int], int]
 _PENDING, _FAILED = DeliveryState.PENDING.value, DeliveryState.FAILED.value
-
-
-def _any_number(webhook_id: int) -> int:
-    return sys.maxsize
+_AT_ONCE = 1_000  # rows that a transaction changes; the store has one writer, and others are waiting
 
 
 class Deliveries:
@@ -40,7 +33,7 @@ class Deliveries:
         self._ids = IdSource(clock)
         self._webhooks = executor.prepare(_webhooks().order_by(webhooks.c.created_at, webhooks.c.id))
         self._webhook = executor.prepare(_webhooks().where(webhooks.c.id == bindparam("id")))
-        self._newest = executor.prepare(select(func.coalesce(func.max(changes.c.sequence), 0)))
+        self._begin = executor.prepare(_begin())
         self._behind = executor.prepare(_behind())
         self._enqueue = executor.prepare(_enqueue())
         self._advance = executor.prepare(_advance())
@@ -48,23 +41,39 @@ class Deliveries:
         self._claim = executor.prepare(_claim())
         self._settle = executor.prepare(_settle())
         self._retry = executor.prepare(_retry())
+        self._retry_all = executor.prepare(_retry_all())
+        self._settled = executor.prepare(_settled_before(limit=1))
+        self._prune = executor.prepare(_prune())
         self._remove = [executor.prepare(statement) for statement in _remove()]
 
-    async def create_webhook(self, url: str, events: tuple[str, ...] = ()) -> int:
-        """The id of a new webhook, which is told what happens from now on: these events, or all if there are none.
-
-        Raises:
-            Refused: there is no event with one of the names.
-        """
-        for name in events:
-            if name not in SESSION_EVENTS:
-                raise Refused(f"there is no event {name}; there are {', '.join(SESSION_EVENTS)}")
+    async def create_webhook(self, url: str, key_fingerprint: str, events: tuple[str, ...] = ()) -> int:
+        """The id of a new webhook, which is told what happens from now on: these events, or all if there are none."""
         webhook_id = self._ids.next()
-        values = {"id": webhook_id, "url": url, "events": " ".join(events), "disabled": False}
+        values = {
+            "id": webhook_id,
+            "url": url,
+            "events": " ".join(events),
+            "cursor": 0,
+            "disabled": False,
+            "key_fingerprint": key_fingerprint,
+        }
         async with self._writes.transaction() as tx:
-            ((newest,),) = await tx.fetch_all(self._newest)
-            await self._writes.put(tx, webhooks, {**values, "cursor": newest})
+            await self._writes.put(tx, webhooks, values)
+            await tx.execute(self._begin, key=webhook_id)
         return webhook_id
+
+    async def set_key(self, key_fingerprint: str, put_in_place: Callable[[], None]) -> list[Webhook]:
+        """Write down that the secrets of all webhooks are made from another key; the webhooks.
+
+        `put_in_place` puts the key where it belongs, before anybody else gets to write: of two who change the key,
+        the one who comes second has both the last word here and the last key there.
+        """
+        async with self._writes.transaction() as tx:
+            found = [Webhook._make(row) for row in await tx.fetch_all(self._webhooks)]
+            for webhook in found:
+                await self._writes.put(tx, webhooks, {"id": webhook.id, "key_fingerprint": key_fingerprint})
+            put_in_place()
+        return found
 
     async def delete_webhook(self, webhook_id: int) -> bool:
         """Delete a webhook with all its deliveries; whether there was one."""
@@ -93,27 +102,26 @@ class Deliveries:
         row = await self._executor.fetch_one(self._webhook, id=webhook_id)
         return Webhook._make(row) if row else None
 
-    async def enqueue(self, webhook_id: int, limit: int) -> int:
+    async def enqueue(self, webhook: Webhook, limit: int) -> int:
         """Make deliveries of what has happened to sessions behind the webhook's cursor, and move it there.
 
         At most `limit` changes are dealt with; how many it were. A disabled webhook stays where it is.
         """
-        webhook = await self.webhook(webhook_id)
-        if webhook is None or not await self._next(self._executor, webhook, limit):
+        if not await self._next(self._executor, webhook, limit):
             return 0
         async with self._writes.transaction() as tx:
             # Looked at again: another process may have dealt with them by now.
-            webhook = await self._known(tx, webhook_id)
-            found = await self._next(tx, webhook, limit) if webhook else []
-            if webhook is None or not found:
+            known = await self._known(tx, webhook.id)
+            found = await self._next(tx, known, limit) if known else []
+            if known is None or not found:
                 return 0
-            span = {"key": webhook.id, "cursor": webhook.cursor, "last": found[-1], "at": self._clock()}
-            for action in webhook.actions:
-                await tx.execute(self._enqueue, **span, action=action)
-            await tx.execute(self._advance, key=webhook.id, last=found[-1])
+            actions = {"action": known.actions[0], "other_action": known.actions[-1]}
+            span = {"key": known.id, "cursor": known.cursor, "last": found[-1], "at": self._clock()}
+            await tx.execute(self._enqueue, **span, **actions)
+            await tx.execute(self._advance, key=known.id, last=found[-1])
             return len(found)
 
-    async def claim(self, now: int, lease: int, limit: int, room: Room = _any_number) -> list[Due]:
+    async def claim(self, now: int, lease: int, limit: int, room: Room) -> list[Due]:
         """Take at most `limit` pending deliveries that are due at the time `now`, for `lease` microseconds.
 
         Nobody else gets them before that time is over. The webhooks share alike, those that have waited longest first,
@@ -143,13 +151,13 @@ class Deliveries:
         error: str | None,
         next_at: int,
         at: int,
-    ) -> bool:
+    ) -> None:
         """Write down what became of an attempt at the time `at`; `next_at` is when a pending one is due again.
 
-        Whether it was still pending: an outcome is final, and a late answer to an earlier attempt does not undo it.
+        An outcome is final: a late answer to an earlier attempt does not undo it.
         """
         async with self._writes.transaction() as tx:
-            settled = await tx.execute(
+            await tx.execute(
                 self._settle,
                 key=delivery_id,
                 state=state.value,
@@ -159,12 +167,29 @@ class Deliveries:
                 next_at=next_at,
                 last_at=at,
             )
-        return bool(settled)
 
     async def retry(self, delivery_id: int) -> bool:
-        """Make a failed delivery pending, due now and with all its attempts before it; whether there was one."""
+        """Make a failed or pending delivery due now, with all its attempts before it; whether there was one."""
         async with self._writes.transaction() as tx:
             return bool(await tx.execute(self._retry, key=delivery_id, at=self._clock()))
+
+    async def retry_all(self, webhook_id: int) -> int:
+        """Make all failed deliveries to a webhook, and those that wait to be tried again, due now; how many it were."""
+        at, count = self._clock(), 0
+        for state, behind in ((_FAILED, -1), (_PENDING, at)):
+            changed = _AT_ONCE
+            while changed == _AT_ONCE:
+                async with self._writes.transaction() as tx:
+                    changed = await tx.execute(self._retry_all, key=webhook_id, from_=state, behind=behind, at=at)
+                count += changed
+        return count
+
+    async def prune(self, before: int) -> bool:
+        """Forget some of the deliveries settled before a time, in microseconds; whether there may be more of them."""
+        if await self._executor.fetch_one(self._settled, before=before) is None:
+            return False
+        async with self._writes.transaction() as tx:
+            return await tx.execute(self._prune, before=before) == _AT_ONCE
 
     async def log(self, webhook_id: int | None = None, *, failed: bool = False, limit: int = 100) -> list[Delivery]:
         """The newest deliveries, newest first: of all webhooks or one, of all states or the failed ones only."""
@@ -193,18 +218,18 @@ def _webhooks() -> Select[*tuple[Any, ...]]:
     return select(*(webhooks.c[name] for name in Webhook._fields))
 
 
+def _begin() -> ClauseElement:
+    """A webhook begins behind the change that made it."""
+    return update(webhooks).where(webhooks.c.id == bindparam("key")).values(cursor=webhooks.c.sequence)
+
+
 def _behind() -> ClauseElement:
     return (
         select(changes.c.sequence)
-        .where(_is_of_session(), changes.c.sequence > bindparam("cursor"))
+        .where(OF_SESSION, changes.c.sequence > bindparam("cursor"))
         .order_by(changes.c.sequence)
         .limit(bindparam("limit"))
     )
-
-
-def _is_of_session() -> Any:
-    """As the index of those changes says it: an index cannot be chosen by a parameter."""
-    return changes.c.kind == literal_column("'session'", Text)
 
 
 def _enqueue() -> ClauseElement:
@@ -215,11 +240,12 @@ def _enqueue() -> ClauseElement:
         literal_column("0"),
         bindparam("at", type_=deliveries.c.next_at.type),
     ).where(
-        _is_of_session(),
+        OF_SESSION,
         changes.c.sequence > bindparam("cursor"),
         changes.c.sequence <= bindparam("last"),
-        changes.c.action == bindparam("action"),
+        changes.c.action.in_([bindparam("action"), bindparam("other_action")]),
     )
+    wanted = wanted.order_by(changes.c.sequence)
     return insert(deliveries).from_select(["webhook_id", "sequence", "state", "attempts", "next_at"], wanted)
 
 
@@ -248,7 +274,6 @@ def _claim() -> ClauseElement:
         )
         .order_by(deliveries.c.next_at, deliveries.c.id)
         .limit(bindparam("limit"))
-        .with_for_update(skip_locked=True)
     )
     return (
         update(deliveries)
@@ -265,13 +290,44 @@ def _settle() -> ClauseElement:
     return update(deliveries).where(*of).values(values)
 
 
+_DUE_NOW: dict[str, Any] = {
+    "state": literal_column(str(_PENDING)),
+    "attempts": literal_column("0"),
+    "next_at": bindparam("at"),
+}
+
+
 def _retry() -> ClauseElement:
-    of = (deliveries.c.id == bindparam("key"), deliveries.c.state == literal_column(str(_FAILED)))
-    return (
-        update(deliveries)
-        .where(*of)
-        .values(state=literal_column(str(_PENDING)), attempts=literal_column("0"), next_at=bindparam("at"))
+    unsettled = deliveries.c.state.in_([literal_column(str(state)) for state in (_PENDING, _FAILED)])
+    return update(deliveries).where(deliveries.c.id == bindparam("key"), unsettled).values(_DUE_NOW)
+
+
+def _retry_all() -> ClauseElement:
+    some = (
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.webhook_id == bindparam("key"),
+            deliveries.c.state == bindparam("from_"),
+            deliveries.c.next_at > bindparam("behind"),
+        )
+        .order_by(deliveries.c.next_at, deliveries.c.id)
+        .limit(literal_column(str(_AT_ONCE)))
     )
+    return update(deliveries).where(deliveries.c.id.in_(some)).values(_DUE_NOW)
+
+
+def _settled_before(*, limit: int) -> Select[Any]:
+    """Deliveries settled before a time, as their index has them."""
+    return (
+        select(deliveries.c.id)
+        .where(deliveries.c.state != literal_column(str(_PENDING)), deliveries.c.last_at < bindparam("before"))
+        .order_by(deliveries.c.last_at, deliveries.c.id)
+        .limit(literal_column(str(limit)))
+    )
+
+
+def _prune() -> ClauseElement:
+    return delete(deliveries).where(deliveries.c.id.in_(_settled_before(limit=_AT_ONCE)))
 
 
 def _log(*, of_one: bool, failed: bool) -> ClauseElement:

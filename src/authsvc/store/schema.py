@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    literal_column,
     text,
 )
 
@@ -79,10 +80,13 @@ changes = Table(
     Column("entity_id", BigInteger, nullable=False),
     Column("action", String(32), nullable=False),
     Column("org_id", BigInteger),
-    # What happened to sessions is read as a list of its own; what it is chosen by is in the index.
-    Index("ix_changes_session", "sequence", "action", "at", **_only("kind = 'session'")),
+    # What happened to sessions is read as a list of its own, from a time on or from a number on.
+    Index("ix_changes_session", "sequence", "action", **_only("kind = 'session'")),
+    Index("ix_changes_session_at", "at", "sequence", **_only("kind = 'session'")),
     sqlite_autoincrement=True,
 )
+OF_SESSION = changes.c.kind == literal_column("'session'", Text)
+"""Chooses changes of sessions as their indexes do, by the word itself: an index cannot be chosen by a parameter."""
 
 orgs = Table(
     "orgs",
@@ -248,7 +252,7 @@ api_keys = Table(
 )
 
 # Addresses of back ends that are told what happens to sessions. `events` are names separated by spaces, none for all;
-# `cursor` is the number of the last change of which deliveries have been made.
+# `cursor` is the number of the last change of which deliveries have been made, `key_fingerprint` tells which key signs.
 webhooks = Table(
     "webhooks",
     metadata,
@@ -257,6 +261,7 @@ webhooks = Table(
     Column("events", Text, nullable=False),
     Column("cursor", BigInteger, nullable=False),
     Column("disabled", Boolean, nullable=False),
+    Column("key_fingerprint", String(16), nullable=False),
     *_recorded(),
 )
 
@@ -275,6 +280,8 @@ deliveries = Table(
     Column("last_error", Text),
     UniqueConstraint("webhook_id", "sequence"),
     Index(None, "webhook_id", "state", "next_at", "id"),
+    # Those that are settled, by when they were.
+    Index("ix_deliveries_settled", "last_at", "id", **_only("state <> 1")),
     # An id is never given again, or the outcome of a deleted delivery could be taken for that of another.
     sqlite_autoincrement=True,
 )

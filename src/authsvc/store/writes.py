@@ -10,12 +10,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import BindParameter, ClauseElement, Table, bindparam, insert, or_, select, update
+from sqlalchemy import BigInteger, BindParameter, ClauseElement, Table, bindparam, case, insert, or_, select, update
 
 from authsvc.domain.clock import Clock, now
 from authsvc.domain.ids import MAX_ID, IdSource, parse_id
 from authsvc.domain.orgs import OrgState
-from authsvc.domain.sessions import LIFETIME, AuthMethod, SessionState, SignIn
+from authsvc.domain.sessions import LIFETIME, TERMINATED, AuthMethod, SessionState, SignIn
 from authsvc.domain.tokens import KEY_PREFIX, Permission, is_key_name, new_key, new_token, token_hash
 from authsvc.domain.users import USABLE_STATES, UserState, split_login_name
 from authsvc.errors import Refused
@@ -25,15 +25,34 @@ from authsvc.store.schema import access_tokens, api_keys, changes, org_domains, 
 Outcome = Literal["created", "changed", "unchanged"]
 Values = Mapping[str, Any]
 
-# The states that end something have an action of their own in `changes`.
-_ENDINGS = {
-    (sessions.name, SessionState.TERMINATED.value): "terminated",
-    (users.name, UserState.DELETED.value): "deleted",
+
+class _Ending(NamedTuple):
+    """How a row tells that something has ended: by a value in a column, None for any; and the action in `changes`."""
+
+    column: str
+    value: int | None
+    action: str
+
+    def is_met(self, row: Values) -> bool:
+        """Whether what the row holds has ended."""
+        held = row.get(self.column)
+        return held is not None and self.value in (None, held)
+
+
+_ENDINGS: Mapping[Table, _Ending] = {
+    sessions: _Ending("state", SessionState.TERMINATED.value, TERMINATED),
+    users: _Ending("state", UserState.DELETED.value, "deleted"),
+    api_keys: _Ending("revoked_at", None, "revoked"),
+    access_tokens: _Ending("revoked_at", None, "revoked"),
 }
 
 
 def _unknown_sign_in(at: int) -> Values:
-    return {"auth_method": AuthMethod.UNKNOWN.value, "expires_at": at + LIFETIME}
+    return {
+        "state": SessionState.ACTIVE.value,
+        "auth_method": AuthMethod.UNKNOWN.value,
+        "expires_at": at + LIFETIME,
+    }
 
 
 # What a new row holds in columns that are not given, by the time at which it is made.
@@ -63,7 +82,7 @@ class Writes:
         self._session = executor.prepare(_session())
         self._org = executor.prepare(select(orgs.c.state).where(orgs.c.id == bindparam("id")))
         self._token = {column: executor.prepare(_token(column)) for column in ("id", "token_hash")}
-        self._revoke = executor.prepare(_revoke())
+        self._active_sessions = executor.prepare(_active_sessions())
         self._key = {column: executor.prepare(_key(column)) for column in ("id", "name", "key_hash")}
         self._touch_key = executor.prepare(_touch_key())
 
@@ -78,12 +97,14 @@ class Writes:
         return self._prepared[key]
 
     async def record(self, tx: Transaction, table: Table, entity_id: int, action: str, org_id: int | None) -> Change:
-        """Append to `changes` that `action` happened to an entity owned by the organization `org_id`."""
+        """Append to `changes` that `action` happened to an entity owned by the organization `org_id`.
+
+        Its time is not before that of the last entry, even if the clock has been put back.
+        """
         at = self._clock()
         kind = table.name.removesuffix("s")
-        row = await tx.fetch_one(self._record, at=at, kind=kind, entity_id=entity_id, action=action, org_id=org_id)
-        assert row is not None, "an insert returns its row"  # noqa: S101
-        return Change(row[0], at)
+        (row,) = await tx.fetch_all(self._record, now=at, kind=kind, entity_id=entity_id, action=action, org_id=org_id)
+        return Change._make(row)
 
     async def stored(
         self, tx: Transaction, table: Table, entity_id: int, columns: Iterable[str]
@@ -109,21 +130,23 @@ class Writes:
         `owner` is the organization that `changes` names. `touched` says that something changes which belongs to
         the entity but stands in another table: then it counts as changed even if its own columns are the same.
         `stamp` names a column that gets the time of the change unless it holds one: when something ended.
-        A new entity is as old as its `created_at` says, if that is given.
+        A new entity is as old as its `created_at` says, if that is given. One that has ended already is recorded as
+        created and then as ended.
         """
         stored = await self.stored(tx, table, values["id"], (*values, *([stamp] if stamp else [])))
         if stored is None:
             await self._insert(tx, table, values, owner, stamp)
             return "created"
-        stamped = stamp if stamp and stored[stamp] is None else None
+        stamps = [stamp] if stamp and stored[stamp] is None else []
         is_same = all(stored[name] == value for name, value in values.items())
-        if is_same and not stamped and not touched:
+        if is_same and not stamps and not touched:
             return "unchanged"
-        change = await self.record(tx, table, values["id"], _action(table, stored, values, stamped), owner)
-        new = {**values, **({stamped: change.at} if stamped else {})}
-        names = tuple(new)
+        action = _action(table, stored, {**values, **dict.fromkeys(stamps, 0)})
+        change = await self.record(tx, table, values["id"], action, owner)
+        new = {**values, **dict.fromkeys([*stamps, "changed_at"], change.at), "sequence": change.sequence}
+        names = tuple(name for name in new if name in table.c)
         prepared = self.statement(("update", table, names), lambda: _update(table, names))
-        await tx.execute(prepared, key=values["id"], **new, sequence=change.sequence, changed_at=change.at)
+        await tx.execute(prepared, key=values["id"], **new)
         return "changed"
 
     async def open_session(self, user_id: int, agent_id: int, sign_in: SignIn = SignIn()) -> int:  # noqa: B008 - a value
@@ -143,9 +166,15 @@ class Writes:
             row = await tx.fetch_one(self._session, id=session_id)
             if row is None or row[1] != SessionState.ACTIVE:
                 return False
-            ended = {"id": session_id, "state": SessionState.TERMINATED.value}
-            await self.put(tx, sessions, ended, owner=row[3], stamp="ended_at")
+            await self._end_session(tx, session_id, row[3])
             return True
+
+    async def end_sessions(self, tx: Transaction, user_id: int, owner: int | None) -> int:
+        """End all sessions of a user of the organization `owner`; how many have been active."""
+        rows = await tx.fetch_all(self._active_sessions, user_id=user_id)
+        for (session_id,) in rows:
+            await self._end_session(tx, session_id, owner)
+        return len(rows)
 
     async def create_token(self, user_id: int, session_id: int | None, ttl_microseconds: int) -> tuple[int, str]:
         """A new access token, and its id. The plain token exists only in the answer.
@@ -178,9 +207,8 @@ class Writes:
                 row = await tx.fetch_one(self._token["token_hash"], value=token_hash(token_or_id))
             else:
                 row = await tx.fetch_one(self._token["id"], value=token_id)
-            if row is not None and row[1] is None:
-                change = await self.record(tx, access_tokens, row[0], "revoked", row[2])
-                await tx.execute(self._revoke, key=row[0], revoked_at=change.at)
+            if row is not None:
+                await self.put(tx, access_tokens, {"id": row[0]}, owner=row[1], stamp="revoked_at")
         return row is not None
 
     async def create_key(self, name: str, permissions: frozenset[Permission]) -> tuple[int, str]:
@@ -190,7 +218,10 @@ class Writes:
             Refused: the name cannot be one or is that of a key that is not revoked, or nothing is permitted.
         """
         if not is_key_name(name):
-            raise Refused(f"a key's name has 1 to 200 characters, is no number and does not begin with {KEY_PREFIX}")
+            raise Refused(
+                "a key's name has 1 to 200 characters that can be printed, no space at its beginning or end, is no "
+                f"number and does not begin with {KEY_PREFIX}"
+            )
         if not permissions:
             raise Refused("an API key needs at least one permission")
         key_id, key = self._ids.next(), new_key()
@@ -224,13 +255,21 @@ class Writes:
     async def _insert(
         self, tx: Transaction, table: Table, values: Values, owner: int | None, stamp: str | None = None
     ) -> None:
-        change = await self.record(tx, table, values["id"], "created", owner)
-        defaults = _DEFAULTS[table](change.at) if table in _DEFAULTS else {}
-        moments = dict.fromkeys(["created_at", *([stamp] if stamp else [])], change.at)
-        row = {**defaults, **moments, **values, "sequence": change.sequence, "changed_at": change.at}
+        created = newest = await self.record(tx, table, values["id"], "created", owner)
+        defaults = _DEFAULTS[table](created.at) if table in _DEFAULTS else {}
+        stamps = [stamp] if stamp else []
+        ending = _ENDINGS.get(table)
+        if ending and ending.is_met({**values, **dict.fromkeys(stamps, 0)}):
+            newest = await self.record(tx, table, values["id"], ending.action, owner)
+        moments = {"created_at": created.at, **dict.fromkeys(stamps, newest.at)}
+        row = {**defaults, **moments, **values, "sequence": newest.sequence, "changed_at": newest.at}
         names = tuple(name for name in row if name in table.c)
         prepared = self.statement(("insert", table, names), lambda: _insert(table, names))
         await tx.execute(prepared, **row)
+
+    async def _end_session(self, tx: Transaction, session_id: int, owner: int | None) -> None:
+        ended = {"id": session_id, "state": SessionState.TERMINATED.value}
+        await self.put(tx, sessions, ended, owner=owner, stamp="ended_at")
 
     async def _find_user(self, tx: Transaction, login_name: str) -> int:
         login, domain = split_login_name(login_name) or ("", "")
@@ -312,12 +351,10 @@ class Writes:
             raise Refused(f"user {user_id} has no active session {session_id}")
 
 
-def _action(table: Table, stored: Values, values: Values, stamped: str | None) -> str:
-    if stamped == "revoked_at":
-        return "revoked"
-    if stored.get("state") == values.get("state"):
-        return "changed"
-    return _ENDINGS.get((table.name, values.get("state", 0)), "changed")
+def _action(table: Table, stored: Values, new: Values) -> str:
+    """What a change is called: what ends something has a name of its own."""
+    ending = _ENDINGS.get(table)
+    return ending.action if ending and ending.is_met(new) and not ending.is_met(stored) else "changed"
 
 
 def _word(state: UserState) -> str:
@@ -325,8 +362,13 @@ def _word(state: UserState) -> str:
 
 
 def _record() -> ClauseElement:
-    columns = ("at", "kind", "entity_id", "action", "org_id")
-    return insert(changes).values({name: bindparam(name) for name in columns}).returning(changes.c.sequence)
+    newest = select(changes.c.at).order_by(changes.c.sequence.desc()).limit(1).scalar_subquery()
+    at: BindParameter[int] = bindparam("now", type_=BigInteger)
+    columns: dict[str, BindParameter[Any]] = {
+        name: bindparam(name) for name in ("kind", "entity_id", "action", "org_id")
+    }
+    later = case((newest > at, newest), else_=at)
+    return insert(changes).values(at=later, **columns).returning(changes.c.sequence, changes.c.at)
 
 
 def _stored(table: Table, names: tuple[str, ...]) -> ClauseElement:
@@ -338,7 +380,7 @@ def _insert(table: Table, names: tuple[str, ...]) -> ClauseElement:
 
 
 def _update(table: Table, names: tuple[str, ...]) -> ClauseElement:
-    columns = [name for name in (*names, "sequence", "changed_at") if name != "id"]
+    columns = [name for name in names if name != "id"]
     # A parameter that is not assigned may not have the name of a column: hence `key`.
     return update(table).where(table.c.id == bindparam("key")).values({name: bindparam(name) for name in columns})
 
@@ -380,17 +422,19 @@ def _session() -> ClauseElement:
     )
 
 
-def _token(column: str) -> ClauseElement:
+def _active_sessions() -> ClauseElement:
     return (
-        select(access_tokens.c.id, access_tokens.c.revoked_at, users.c.org_id)
-        .join(users, users.c.id == access_tokens.c.user_id)
-        .where(access_tokens.c[column] == bindparam("value"))
+        select(sessions.c.id)
+        .where(sessions.c.user_id == bindparam("user_id"), sessions.c.state == SessionState.ACTIVE.value)
+        .order_by(sessions.c.created_at, sessions.c.id)
     )
 
 
-def _revoke() -> ClauseElement:
+def _token(column: str) -> ClauseElement:
     return (
-        update(access_tokens).where(access_tokens.c.id == bindparam("key")).values(revoked_at=bindparam("revoked_at"))
+        select(access_tokens.c.id, users.c.org_id)
+        .join(users, users.c.id == access_tokens.c.user_id)
+        .where(access_tokens.c[column] == bindparam("value"))
     )
 
 

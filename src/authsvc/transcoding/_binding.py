@@ -59,6 +59,7 @@ class Binding:
             path_bound=[variable.name for variable in template.variables],
             body=rule.body,
             reject_unknown=dialect.unknown == "reject",
+            system_parameters=dialect.system_parameters,
             tables=tables,
         )
         self._codec = codec

@@ -14,7 +14,7 @@ from ._binding import Binding
 from ._dialect import Dialect
 from ._errors import BadRequest, UnsupportedMediaType
 from ._framing import ARRAY, EVENTS, LINES, Framing, Raw, choose
-from ._status import ErrorWriter, refused
+from ._status import ErrorWriter, status_of
 from ._view import Views
 from .protojson import EncodeError
 
@@ -127,14 +127,12 @@ class Call:
         """Return the answer of a unary call that ended well; the body is what `encode` returned."""
         if self._target.empty:
             return answer(200, "", body, head=self.head)
-        # Caches have to know that a mask may come as a header, also from an answer to a request that had none.
-        vary = [] if self.raw else [_MASK]
         accepted = self._accepted_encoding()
-        return answer(200, self._content_type, body, accept_encoding=accepted, vary=vary, head=self.head)
+        return answer(200, self._content_type, body, accept_encoding=accepted, vary=self._vary(), head=self.head)
 
-    def refusal(self, error: BadRequest) -> Status:
+    def status_of(self, error: BadRequest) -> Status:
         """Return how a call ends whose request has been refused; `failure` then takes `error.http_status` too."""
-        return refused(error, explain=self._target.dialect.explain)
+        return status_of(error, explain=self._target.dialect.explain)
 
     def failure(self, status: Status, http_status: int | None = None) -> Answer:
         """Return the answer of a call that failed before anything was sent.
@@ -155,7 +153,7 @@ class Call:
             (b"x-accel-buffering", b"no"),  # proxies are to pass on each message when it comes
         ]
         if not self.raw:
-            headers.append((b"vary", b"accept, " + _MASK))
+            headers.append((b"vary", b", ".join([b"accept", *self._vary()])))
         return 200, headers
 
     def item(self, data: bytes) -> bytes:
@@ -182,7 +180,11 @@ class Call:
         return header(self._request.headers, b"accept-encoding") if self._target.dialect.compress else None
 
     def _mask_header(self) -> str:
-        return header(self._request.headers, _MASK)
+        return header(self._request.headers, _MASK) if self._target.dialect.system_parameters else ""
+
+    def _vary(self) -> list[bytes]:
+        """Return the header that a mask may come in: caches have to know it also from an answer without one."""
+        return [_MASK] if self._target.dialect.system_parameters and not self.raw else []
 
     def _body_type(self) -> str:
         encoding = header(self._request.headers, b"content-encoding")

@@ -26,6 +26,9 @@ class Dialect:
             being `{}`; not in streams.
         explain: whether the refusal of a request names the wrong field for programs too, in a google.rpc.BadRequest.
             Of what a client has made up it repeats the names of unknown parameters and fields.
+        system_parameters: whether the system parameters of Google's APIs (`fields`, `prettyPrint`, `alt` and those
+            that mean nothing here) and the header `X-Goog-FieldMask` are for the server. Otherwise they are
+            parameters as any other, unknown unless the request has such a field, and a header of no meaning.
         reserved_expansion: whether all reserved characters of RFC 6570 stay percent-encoded in path variables of
             several segments, and not only the slash; the other reading that google.api.http gives of itself.
         compress: whether answers are compressed for clients that ask for it. Where an answer holds a secret next to
@@ -44,6 +47,7 @@ class Dialect:
     content_type: str = JSON
     empty_bodies: bool = False
     explain: bool = False
+    system_parameters: bool = True
     reserved_expansion: bool = False
     compress: bool = True
 

@@ -1,6 +1,7 @@
 """The errors of the library: what stops a start-up, and what a request can be refused for.
 
-Nothing here quotes what a client sent, nor names a Python class: the texts may be shown to anybody.
+The texts may be shown to anybody: none names a Python class, and none quotes what a client sent. Only the violation of
+a `BadRequest`, which a dialect with `explain` shows, names what is unknown as the client has named it.
 """
 
 from google.rpc.error_details_pb2 import BadRequest as BadRequestDetail

@@ -3,7 +3,7 @@
 A parameter is named by the dotted path of its field, each element in either spelling. Eligible are scalar
 and enum fields, repeated or not, and the well-known types that ProtoJSON writes as one value; not those
 of a google.api.HttpBody, which is the body of a request or nothing. Next to them stand the system
-parameters of Google's APIs, which are for the server and not for the message.
+parameters of Google's APIs, where a dialect has them, which are for the server and not for the message.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -117,6 +117,7 @@ class QueryReader:
         path_bound: Collection[str],
         body: str,
         reject_unknown: bool,
+        system_parameters: bool = True,
         tables: NameTables | None = None,
     ) -> None:
         """Compile the names; `path_bound` are the dotted proto names of the path variables."""
@@ -128,8 +129,9 @@ class QueryReader:
         flat = {name: self._parameter((), leaf) for name, leaf in self._root.leaves.items()}
         self._flat = {name: each for name, each in flat.items() if each is not None}
         # A field of the request has the name for itself; then only the dollar sign means the server.
-        bare = {name: name for name in SYSTEM_PARAMETERS - spellings(descriptor).keys()}
-        self._system = bare | {f"${name}": name for name in SYSTEM_PARAMETERS}
+        known = SYSTEM_PARAMETERS if system_parameters else frozenset()
+        bare = {name: name for name in known - spellings(descriptor).keys()}
+        self._system = bare | {f"${name}": name for name in known}
 
     def read(self, query_string: bytes, message: Message) -> Mapping[str, str]:
         """Set the fields that the query string names.

@@ -94,7 +94,7 @@ status_error = ErrorFormat(_status_value, lambda schema_of: schema_of(Status.DES
 aip193_error = ErrorFormat(_aip193_value, _aip193_schema)
 
 
-def refused(error: BadRequest, *, explain: bool) -> Status:
+def status_of(error: BadRequest, *, explain: bool) -> Status:
     """Return how a call ends whose request has been refused; `explain` adds which field is wrong, as a detail."""
     status = Status(code=Code.INVALID_ARGUMENT, message=str(error))
     violation = error.violation() if explain else None

@@ -104,18 +104,18 @@ class Transcoder:
         found = self._router.match(http_method, path)
         return Call(found.route.target, found.captures, Request(http_method, query_string, headers))
 
-    def refusal(self, error: NoRoute | MethodNotAllowed, http_method: str) -> Answer:
+    def unmatched(self, error: NoRoute | MethodNotAllowed, http_method: str) -> Answer:
         """Return the answer to a request without a call; OPTIONS is answered with the methods that there are."""
         if isinstance(error, NoRoute):
-            return self._refused(Status(code=Code.NOT_FOUND, message="Not Found"), 404, http_method)
+            return self._failure(Status(code=Code.NOT_FOUND, message="Not Found"), 404, http_method)
         allow = (b"allow", ", ".join(error.allowed).encode())
         if http_method == "OPTIONS":
             return Answer(204, [allow], b"")
         status = Status(code=Code.UNIMPLEMENTED, message="Method Not Allowed")
-        refused = self._refused(status, 405, http_method)
-        return refused._replace(headers=[*refused.headers, allow])
+        failure = self._failure(status, 405, http_method)
+        return failure._replace(headers=[*failure.headers, allow])
 
-    def _refused(self, status: Status, http_status: int, http_method: str) -> Answer:
+    def _failure(self, status: Status, http_status: int, http_method: str) -> Answer:
         code, body = self._errors.write(status, http_status)
         return answer(code, self.dialect.content_type, body, head=http_method == "HEAD")
 

@@ -144,7 +144,7 @@ class Application:
         try:
             call = self.transcoder.match(method, _path(scope), scope["query_string"], headers)
         except (NoRoute, MethodNotAllowed) as error:
-            await send_answer(send, self.transcoder.refusal(error, method))
+            await send_answer(send, self.transcoder.unmatched(error, method))
             return
         exchange = _Exchange(call, self._handlers[call.method.name], self._rules, headers, send)
         try:
@@ -261,7 +261,7 @@ class _Exchange:
             self._context = Context(self._rules.decoded(self._headers))
             return self._call.message(body)
         except BadRequest as error:
-            raise _refused(self._call.refusal(error), error.http_status) from None
+            raise _refused(self._call.status_of(error), error.http_status) from None
 
     def _is_late(self) -> bool:
         return self._deadline is not None and self._deadline <= asyncio.get_running_loop().time()

@@ -23,7 +23,7 @@ from authsvc.doors.workos import event_json
 from authsvc.errors import Refused, Unavailable
 from authsvc.store.backends import BackendReads
 from authsvc.store.deliveries import Deliveries
-from authsvc.webhooks.keys import read_key, secret_of
+from authsvc.webhooks.keys import key_of, secret_of
 from authsvc.webhooks.outcome import Outcome
 from authsvc.webhooks.schedule import pause
 from authsvc.webhooks.signing import signature
@@ -36,6 +36,9 @@ AT_ONCE = 64
 """Attempts at once."""
 EACH = 8
 """Attempts at once for one webhook, so that those of one that does not answer leave room for others."""
+KEPT = 30 * 24 * 3600 * SECOND
+"""How long a delivery that is settled stays in the log, in microseconds."""
+_TIDY = 3600 * SECOND  # between two looks for deliveries that have been in the log for long enough
 _CHANGES = 1_000  # that are dealt with at once; the store has one writer, and others are waiting
 
 
@@ -58,7 +61,8 @@ def _http_sender() -> Sender:
 class Dispatcher:
     """Sends what is owed to webhooks, signed with keys from the file `key_file`, from `start` to `stop`.
 
-    `open_sender` is called once, on a thread, when there is something to send; `chance` gives numbers in [0, 1).
+    `open_sender` is called once, on a thread, when there is something to send; `chance` gives numbers in [0, 1); `tick`
+    is how long it rests between two looks for something to send, in seconds.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Dispatcher:
         open_sender: Callable[[], Sender] = _http_sender,
         clock: Clock = now,
         chance: Callable[[], float] = random.random,
+        tick: float = TICK,
     ) -> None:
         self._deliveries = deliveries
         self._events = events
@@ -76,6 +81,8 @@ class Dispatcher:
         self._open_sender = open_sender
         self._clock = clock
         self._chance = chance
+        self._tick = tick
+        self._tidy_at = 0
         self._sender: Sender | None = None
         self._flights: dict[asyncio.Task[None], int] = {}
         self._wake = asyncio.Event()
@@ -104,13 +111,17 @@ class Dispatcher:
             await self._sender.close()
 
     async def turn(self) -> None:
-        """Make deliveries of what is new, and start to send what is due."""
-        webhooks = [webhook for webhook in await self._deliveries.webhooks() if not webhook.disabled]
+        """Make deliveries of what is new, start to send what is due, and forget what was settled long ago."""
+        webhooks = await self._deliveries.webhooks()
+        if webhooks:
+            await self._tidy()
+        webhooks = [webhook for webhook in webhooks if not webhook.disabled]
         if not webhooks:
             return
-        key = read_key(self._key_file)  # each time: a new key counts at once
+        key = key_of(self._key_file, webhooks)  # each time: a new key counts at once
         for webhook in webhooks:
-            await self._deliveries.enqueue(webhook.id, _CHANGES)
+            if await self._deliveries.enqueue(webhook, _CHANGES) == _CHANGES:
+                self._wake.set()  # there are more
         free = AT_ONCE - len(self._flights)
         if free <= 0 or self._stopping:
             return
@@ -124,6 +135,12 @@ class Dispatcher:
             self._flights[flight] = delivery.webhook_id
             flight.add_done_callback(self._landed)
 
+    async def _tidy(self) -> None:
+        """Forget some of what is old, with each turn while there is more, and then no more for an hour."""
+        at = self._clock()
+        if at >= self._tidy_at and not await self._deliveries.prune(at - KEPT):
+            self._tidy_at = at + _TIDY
+
     def _room(self, webhook_id: int) -> int:
         """How many more attempts for a webhook may begin."""
         return EACH - sum(each == webhook_id for each in self._flights.values())
@@ -136,7 +153,7 @@ class Dispatcher:
         while not self._stopping:
             await self._one_turn()
             with suppress(TimeoutError):
-                async with asyncio.timeout(TICK):
+                async with asyncio.timeout(self._tick):
                     await self._wake.wait()
             self._wake.clear()
 

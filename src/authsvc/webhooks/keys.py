@@ -12,13 +12,16 @@ import os
 import secrets
 import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from authsvc.domain.webhooks import Webhook
 from authsvc.errors import Refused
 
 _KEY_BYTES = 32
 _PREFIX = "whsec_"
+_FINGERPRINT = 16  # hexadecimal digits
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # A file of root's may be lent to a group: it is how a container gets a secret that it cannot change.
 _OTHERS_OF_ROOT = stat.S_IWGRP | stat.S_IRWXO
@@ -32,6 +35,28 @@ def secret_of(key: bytes, webhook_id: int) -> str:
     """The secret with which deliveries to a webhook are signed: `whsec_` and 43 characters of URL-safe base64."""
     digest = hmac.digest(key, b"webhook %d" % webhook_id, hashlib.sha256)
     return _PREFIX + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def fingerprint(key: bytes) -> str:
+    """What tells a key from others without giving it away: 16 hexadecimal digits."""
+    return hmac.digest(key, b"webhook key", hashlib.sha256).hex()[:_FINGERPRINT]
+
+
+def key_of(path: Path, webhooks: Iterable[Webhook]) -> bytes:
+    """The key in the file, from which the secrets of all these webhooks are made.
+
+    Raises:
+        NoKey: there is no such file.
+        Refused: as `read_key` does, or it is another key, with which nothing must be signed.
+    """
+    key = read_key(path)
+    found = fingerprint(key)
+    if any(webhook.key_fingerprint != found for webhook in webhooks):
+        raise Refused(
+            f"webhook_key_file: {path} is not the key of the webhooks there are; bring that one back, or run "
+            "`authsvc webhook rotate` for a new one and new secrets"
+        )
+    return key
 
 
 def read_key(path: Path) -> bytes:
@@ -69,18 +94,43 @@ def make_key(path: Path) -> bytes:
         Refused: it cannot be written, or not read afterwards.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Under another name first: nobody ever finds half a key, and of two who make one at once, one wins.
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # mode 0600
-        try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123
-                file.write(secrets.token_bytes(_KEY_BYTES))
-                file.flush()
-                os.fsync(descriptor)
-            with suppress(FileExistsError):
-                os.link(draft, path)
-        finally:
-            os.unlink(draft)  # noqa: PTH108
+        # Of two who make one at once, one wins.
+        with _draft(path, new_key()) as draft, suppress(FileExistsError):
+            os.link(draft, path)
     except OSError as error:
         raise Refused(f"webhook_key_file: {path}: {error.strerror}") from None
     return read_key(path)
+
+
+def new_key() -> bytes:
+    """A key that nobody has."""
+    return secrets.token_bytes(_KEY_BYTES)
+
+
+def replace_key(path: Path, key: bytes) -> None:
+    """Put a key into the file, for its owner only, in place of the one there may be.
+
+    Raises:
+        Refused: it cannot be written.
+    """
+    try:
+        with _draft(path, key) as draft:
+            draft.replace(path)
+    except OSError as error:
+        raise Refused(f"webhook_key_file: {path}: {error.strerror}") from None
+
+
+@contextmanager
+def _draft(path: Path, key: bytes) -> Iterator[Path]:
+    """The key under another name beside `path`, as nobody may ever find half of one; gone at the end of the block."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")  # mode 0600
+    draft = Path(name)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123
+            file.write(key)
+            file.flush()
+            os.fsync(descriptor)
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from authsvc.domain.clock import MILLISECOND
+
 HEADER = "WorkOS-Signature"
-_MS = 1_000  # microseconds
 
 
 def signature(secret: str, body: bytes, at: int) -> str:
@@ -14,6 +15,6 @@ def signature(secret: str, body: bytes, at: int) -> str:
 
     The SDKs part it at the comma and the space, and take a signature for three minutes.
     """
-    time = str(at // _MS)
+    time = str(at // MILLISECOND)
     digest = hmac.digest(secret.encode(), f"{time}.".encode() + body, hashlib.sha256)
     return f"t={time}, v1={digest.hex()}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from harness import Server, authsvc
+from harness import Server, command
 from interop.support import run, system_tool
 
 # As it is written there.
@@ -51,7 +51,7 @@ TIMES = {"expires_at", "updated_at"}
 @pytest.fixture(scope="module")
 def answer(server: Server) -> Any:
     """What the documented line prints, but for the address and the key."""
-    key = authsvc("apikey", "create", "--name", "documented", database_url=server.database_url).stdout.strip()
+    key = command("apikey", "create", "--name", "documented", database_url=server.database_url).stdout.strip()
     line = CURL.replace("https://api.workos.com", server.url).replace("sk_example_123456789", key)
     program, *arguments = shlex.split(line.replace("\\\n", ""))
     return orjson.loads(run(system_tool(program), "--silent", "--show-error", "--fail", *arguments).stdout)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from harness import authsvc
+from harness import command
 from interop.workos.people import ADA, KEYS, ROBOT, Person, Site, open_site
 from interop.workos.sdks import NAMES, Client, Driver, SdkError
 
@@ -60,10 +60,10 @@ def test_a_key_that_is_none(client: Client, key: str, operation: str, arguments:
 def test_a_key_of_the_command_line(site: Site, driver: Callable[[str], Driver]) -> None:
     """A key is good from `authsvc apikey create` to `authsvc apikey revoke`."""
     url = site.server.database_url
-    key = authsvc("apikey", "create", "--name", "back end", database_url=url).stdout.strip()
+    key = command("apikey", "create", "--name", "back end", database_url=url).stdout.strip()
     client = Client("python-10", driver("python-10"), site.url, key)
     assert client("get_user", user=ADA)["id"] == ADA
-    authsvc("apikey", "revoke", "back end", database_url=url)
+    command("apikey", "revoke", "back end", database_url=url)
     must_be(client.refusal("get_user", user=ADA), 401, client)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -179,6 +180,56 @@ def test_enums_have_the_names_of_the_style() -> None:
     found = schema(made, "books.v1.BookState")
     assert found["anyOf"][0] == {"type": "string", "enum": ["unspecified", "there"]}
     assert found["description"] == "- `unspecified`: Nobody knows.\n- `there`: On the shelf."
+
+
+NAMELESS = Style(enum_name=lambda value: short_enum_name(value) if value.number else "")
+
+
+@pytest.mark.parametrize(("syntax", "numbers"), [("proto3", None), ("proto2", [1])])
+def test_a_value_without_a_name_is_not_described(syntax: str, numbers: list[int] | None) -> None:
+    """Neither its name nor its number nor what is said of it."""
+    text = """
+        enum Sort {
+          // Nothing is said.
+          SORT_UNSPECIFIED = 0;
+          // Upwards.
+          SORT_UP = 1;
+        }
+        message Find { optional Sort sort = 1; }
+        service Books { rpc Get(Find) returns (Find) { option (google.api.http) = {get: "/a"}; } }
+    """
+    head = f'syntax = "{syntax}"; package books.v1; import "google/api/annotations.proto";'
+    found = schema(described(text, head=head, dialect=Dialect(style=NAMELESS)), "books.v1.Sort")
+    assert found["anyOf"][0] == {"type": "string", "enum": ["up"]}
+    assert found["anyOf"][1].get("enum") == numbers
+    assert found["description"] == "- `up`: Upwards."
+
+
+def test_names_alone_where_no_numbers_are() -> None:
+    """A style with names of its own writes no numbers, unless it is asked to by `$alt` or they are its form."""
+    text = books(get("/a", takes="Find"), "enum Sort { SORT_UP = 0; } message Find { Sort sort = 1; }")
+    names = {"type": "string", "enum": ["up"]}
+    plain = Dialect(style=Style(enum_name=short_enum_name), system_parameters=False)
+    assert schema(described(text, dialect=plain), "books.v1.Sort") == names
+    for dialect in (
+        replace(plain, system_parameters=True),
+        replace(plain, style=Style(enum_name=short_enum_name, enum_numbers=True)),
+        replace(plain, style=Style()),
+    ):
+        assert len(schema(described(text, dialect=dialect), "books.v1.Sort")["anyOf"]) == 2
+
+
+def test_fields_that_must_be_set_are_required() -> None:
+    """In answers, where they always are, and in requests, whatever the style leaves out of answers."""
+    must = "[(google.api.field_behavior) = REQUIRED]"
+    told = f"message Told {{ Inner inner = 1 {must}; string id = 2; }} message Inner {{ string id = 1 {must}; }}"
+    for rules in (
+        get("/a", takes="google.protobuf.Empty", gives="Told"),
+        rpc('post: "/a" body: "*"', takes="Told", gives="google.protobuf.Empty"),
+    ):
+        made = described(books(rules, told))
+        assert schema(made, "books.v1.Told")["required"] == ["inner"]
+        assert schema(made, "books.v1.Inner")["required"] == ["id"]
 
 
 WHOLE = Style(defaults=True, nullable=lambda field: field.name == "note")

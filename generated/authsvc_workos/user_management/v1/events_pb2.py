@@ -23,31 +23,38 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from authsvc_workos.user_management.v1 import options_pb2 as workos_dot_user__management_dot_v1_dot_options__pb2
 from authsvc_workos.user_management.v1 import user_management_pb2 as workos_dot_user__management_dot_v1_dot_user__management__pb2
 from zitadel import options_pb2 as zitadel_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&workos/user_management/v1/events.proto\x12\x19workos.user_management.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'workos/user_management/v1/options.proto\x1a/workos/user_management/v1/user_management.proto\x1a\x15zitadel/options.proto\"\xd5\x02\n\x11ListEventsRequest\x12\x16\n\x06\x65vents\x18\x01 \x03(\tR\x06\x65vents\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x14\n\x05\x61\x66ter\x18\x03 \x01(\tR\x05\x61\x66ter\x12\x16\n\x06\x62\x65\x66ore\x18\x04 \x01(\tR\x06\x62\x65\x66ore\x12\x36\n\x05order\x18\x05 \x01(\x0e\x32 .workos.user_management.v1.OrderR\x05order\x12;\n\x0brange_start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrangeStart\x12\x37\n\trange_end\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08rangeEnd\x12\'\n\x0forganization_id\x18\x08 \x01(\tR\x0eorganizationIdB\x08\n\x06_limit\"\xb5\x01\n\x12ListEventsResponse\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x34\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32 .workos.user_management.v1.EventR\x04\x64\x61ta\x12Q\n\rlist_metadata\x18\x03 \x01(\x0b\x32,.workos.user_management.v1.EventListMetadataR\x0clistMetadata\">\n\x11\x45ventListMetadata\x12\x1f\n\x05\x61\x66ter\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\x05\x61\x66ter\x88\x01\x01\x42\x08\n\x06_after\"\xb8\x01\n\x05\x45vent\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05\x65vent\x18\x03 \x01(\tR\x05\x65vent\x12\x36\n\x04\x64\x61ta\x18\x04 \x01(\x0b\x32\".workos.user_management.v1.SessionR\x04\x64\x61ta\x12\x39\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt2\x9c\x01\n\rEventsService\x12\x8a\x01\n\nListEvents\x12,.workos.user_management.v1.ListEventsRequest\x1a-.workos.user_management.v1.ListEventsResponse\"\x1f\x82\xb5\x18\x0c\n\nevent.read\x82\xd3\xe4\x93\x02\t\x12\x07/eventsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&workos/user_management/v1/events.proto\x12\x19workos.user_management.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'workos/user_management/v1/options.proto\x1a/workos/user_management/v1/user_management.proto\x1a\x15zitadel/options.proto\"\xd5\x02\n\x11ListEventsRequest\x12\x16\n\x06\x65vents\x18\x01 \x03(\tR\x06\x65vents\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x14\n\x05\x61\x66ter\x18\x03 \x01(\tR\x05\x61\x66ter\x12\x16\n\x06\x62\x65\x66ore\x18\x04 \x01(\tR\x06\x62\x65\x66ore\x12\x36\n\x05order\x18\x05 \x01(\x0e\x32 .workos.user_management.v1.OrderR\x05order\x12;\n\x0brange_start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrangeStart\x12\x37\n\trange_end\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08rangeEnd\x12\'\n\x0forganization_id\x18\x08 \x01(\tR\x0eorganizationIdB\x08\n\x06_limit\"\xbb\x01\n\x12ListEventsResponse\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x34\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32 .workos.user_management.v1.EventR\x04\x64\x61ta\x12W\n\rlist_metadata\x18\x03 \x01(\x0b\x32,.workos.user_management.v1.EventListMetadataB\x04\xe2\x41\x01\x02R\x0clistMetadata\">\n\x11\x45ventListMetadata\x12\x1f\n\x05\x61\x66ter\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\x05\x61\x66ter\x88\x01\x01\x42\x08\n\x06_after\"\xc4\x01\n\x05\x45vent\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05\x65vent\x18\x03 \x01(\tR\x05\x65vent\x12<\n\x04\x64\x61ta\x18\x04 \x01(\x0b\x32\".workos.user_management.v1.SessionB\x04\xe2\x41\x01\x02R\x04\x64\x61ta\x12?\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02R\tcreatedAt2\x9c\x01\n\rEventsService\x12\x8a\x01\n\nListEvents\x12,.workos.user_management.v1.ListEventsRequest\x1a-.workos.user_management.v1.ListEventsResponse\"\x1f\x82\xb5\x18\x0c\n\nevent.read\x82\xd3\xe4\x93\x02\t\x12\x07/eventsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workos.user_management.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTEVENTSRESPONSE'].fields_by_name['list_metadata']._loaded_options = None
+  _globals['_LISTEVENTSRESPONSE'].fields_by_name['list_metadata']._serialized_options = b'\342A\001\002'
   _globals['_EVENTLISTMETADATA'].fields_by_name['after']._loaded_options = None
   _globals['_EVENTLISTMETADATA'].fields_by_name['after']._serialized_options = b'\210\265\030\001'
+  _globals['_EVENT'].fields_by_name['data']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['data']._serialized_options = b'\342A\001\002'
+  _globals['_EVENT'].fields_by_name['created_at']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['created_at']._serialized_options = b'\342A\001\002'
   _globals['_EVENTSSERVICE'].methods_by_name['ListEvents']._loaded_options = None
   _globals['_EVENTSSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\202\265\030\014\n\nevent.read\202\323\344\223\002\t\022\007/events'
-  _globals['_LISTEVENTSREQUEST']._serialized_start=246
-  _globals['_LISTEVENTSREQUEST']._serialized_end=587
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=590
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=771
-  _globals['_EVENTLISTMETADATA']._serialized_start=773
-  _globals['_EVENTLISTMETADATA']._serialized_end=835
-  _globals['_EVENT']._serialized_start=838
-  _globals['_EVENT']._serialized_end=1022
-  _globals['_EVENTSSERVICE']._serialized_start=1025
-  _globals['_EVENTSSERVICE']._serialized_end=1181
+  _globals['_LISTEVENTSREQUEST']._serialized_start=279
+  _globals['_LISTEVENTSREQUEST']._serialized_end=620
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=623
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=810
+  _globals['_EVENTLISTMETADATA']._serialized_start=812
+  _globals['_EVENTLISTMETADATA']._serialized_end=874
+  _globals['_EVENT']._serialized_start=877
+  _globals['_EVENT']._serialized_end=1073
+  _globals['_EVENTSSERVICE']._serialized_start=1076
+  _globals['_EVENTSSERVICE']._serialized_end=1232
 # @@protoc_insertion_point(module_scope)

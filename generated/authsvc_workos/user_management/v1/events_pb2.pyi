@@ -1,6 +1,7 @@
 import datetime
 
 from google.api import annotations_pb2 as _annotations_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from authsvc_workos.user_management.v1 import options_pb2 as _options_pb2
 from authsvc_workos.user_management.v1 import user_management_pb2 as _user_management_pb2

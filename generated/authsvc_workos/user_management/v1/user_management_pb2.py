@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from authsvc_workos.user_management.v1 import options_pb2 as workos_dot_user__management_dot_v1_dot_options__pb2
 from zitadel import options_pb2 as zitadel_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/workos/user_management/v1/user_management.proto\x12\x19workos.user_management.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'workos/user_management/v1/options.proto\x1a\x15zitadel/options.proto\" \n\x0eGetUserRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\"F\n\x0fGetUserResponse\x12\x33\n\x04user\x18\x01 \x01(\x0b\x32\x1f.workos.user_management.v1.UserR\x04user\"=\n\x1aGetUserByExternalIdRequest\x12\x1f\n\x0b\x65xternal_id\x18\x01 \x01(\tR\nexternalId\"R\n\x1bGetUserByExternalIdResponse\x12\x33\n\x04user\x18\x01 \x01(\x0b\x32\x1f.workos.user_management.v1.UserR\x04user\"\x86\x06\n\x04User\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05\x65mail\x18\x03 \x01(\tR\x05\x65mail\x12%\n\x0e\x65mail_verified\x18\x04 \x01(\x08R\remailVerified\x12(\n\nfirst_name\x18\x05 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\tfirstName\x88\x01\x01\x12&\n\tlast_name\x18\x06 \x01(\tB\x04\x88\xb5\x18\x01H\x01R\x08lastName\x88\x01\x01\x12\x39\n\x13profile_picture_url\x18\x07 \x01(\tB\x04\x88\xb5\x18\x01H\x02R\x11profilePictureUrl\x88\x01\x01\x12G\n\x0flast_sign_in_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\x88\xb5\x18\x01R\x0clastSignInAt\x12*\n\x0b\x65xternal_id\x18\t \x01(\tB\x04\x88\xb5\x18\x01H\x03R\nexternalId\x88\x01\x01\x12I\n\x08metadata\x18\n \x03(\x0b\x32-.workos.user_management.v1.User.MetadataEntryR\x08metadata\x12\x1d\n\x04name\x18\x0b \x01(\tB\x04\x88\xb5\x18\x01H\x04R\x04name\x88\x01\x01\x12!\n\x06locale\x18\x0c \x01(\tB\x04\x88\xb5\x18\x01H\x05R\x06locale\x88\x01\x01\x12\x39\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x39\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tupdatedAt\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x42\r\n\x0b_first_nameB\x0c\n\n_last_nameB\x16\n\x14_profile_picture_urlB\x0e\n\x0c_external_idB\x07\n\x05_nameB\t\n\x07_locale\"\xdc\x01\n\x10ListUsersRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x16\n\x06\x62\x65\x66ore\x18\x02 \x01(\tR\x06\x62\x65\x66ore\x12\x14\n\x05\x61\x66ter\x18\x03 \x01(\tR\x05\x61\x66ter\x12\x36\n\x05order\x18\x04 \x01(\x0e\x32 .workos.user_management.v1.OrderR\x05order\x12\x14\n\x05\x65mail\x18\x05 \x01(\tR\x05\x65mail\x12\'\n\x0forganization_id\x18\x06 \x01(\tR\x0eorganizationIdB\x08\n\x06_limit\"g\n\x0cListMetadata\x12!\n\x06\x62\x65\x66ore\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\x06\x62\x65\x66ore\x88\x01\x01\x12\x1f\n\x05\x61\x66ter\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01H\x01R\x05\x61\x66ter\x88\x01\x01\x42\t\n\x07_beforeB\x08\n\x06_after\"\xae\x01\n\x11ListUsersResponse\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x33\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x1f.workos.user_management.v1.UserR\x04\x64\x61ta\x12L\n\rlist_metadata\x18\x03 \x01(\x0b\x32\'.workos.user_management.v1.ListMetadataR\x0clistMetadata\"\xb0\x01\n\x13ListSessionsRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x16\n\x06\x62\x65\x66ore\x18\x03 \x01(\tR\x06\x62\x65\x66ore\x12\x14\n\x05\x61\x66ter\x18\x04 \x01(\tR\x05\x61\x66ter\x12\x36\n\x05order\x18\x05 \x01(\x0e\x32 .workos.user_management.v1.OrderR\x05orderB\x08\n\x06_limit\"\xb4\x01\n\x14ListSessionsResponse\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x36\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\".workos.user_management.v1.SessionR\x04\x64\x61ta\x12L\n\rlist_metadata\x18\x03 \x01(\x0b\x32\'.workos.user_management.v1.ListMetadataR\x0clistMetadata\"R\n\x0cImpersonator\x12\x14\n\x05\x65mail\x18\x01 \x01(\tR\x05\x65mail\x12!\n\x06reason\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\x06reason\x88\x01\x01\x42\t\n\x07_reason\"\xc3\x05\n\x07Session\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12K\n\x0cimpersonator\x18\x03 \x01(\x0b\x32\'.workos.user_management.v1.ImpersonatorR\x0cimpersonator\x12(\n\nip_address\x18\x04 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\tipAddress\x88\x01\x01\x12,\n\x0forganization_id\x18\x05 \x01(\tH\x01R\x0eorganizationId\x88\x01\x01\x12(\n\nuser_agent\x18\x06 \x01(\tB\x04\x88\xb5\x18\x01H\x02R\tuserAgent\x88\x01\x01\x12\x17\n\x07user_id\x18\x07 \x01(\tR\x06userId\x12\x46\n\x0b\x61uth_method\x18\x08 \x01(\x0e\x32%.workos.user_management.v1.AuthMethodR\nauthMethod\x12@\n\x06status\x18\t \x01(\x0e\x32(.workos.user_management.v1.SessionStatusR\x06status\x12\x39\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12;\n\x08\x65nded_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\x88\xb5\x18\x01R\x07\x65ndedAt\x12\x39\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x39\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tupdatedAtB\r\n\x0b_ip_addressB\x12\n\x10_organization_idB\r\n\x0b_user_agent\"5\n\x14RevokeSessionRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\"\x17\n\x15RevokeSessionResponse*O\n\x05Order\x12\x15\n\x11ORDER_UNSPECIFIED\x10\x00\x12\r\n\tORDER_ASC\x10\x01\x12\x0e\n\nORDER_DESC\x10\x02\x12\x10\n\x0cORDER_NORMAL\x10\x03*\xbd\x02\n\nAuthMethod\x12\x1b\n\x17\x41UTH_METHOD_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41UTH_METHOD_CROSS_APP_AUTH\x10\x01\x12\x1d\n\x19\x41UTH_METHOD_EXTERNAL_AUTH\x10\x02\x12\x1d\n\x19\x41UTH_METHOD_IMPERSONATION\x10\x03\x12\x1a\n\x16\x41UTH_METHOD_MAGIC_CODE\x10\x04\x12 \n\x1c\x41UTH_METHOD_MIGRATED_SESSION\x10\x05\x12\x15\n\x11\x41UTH_METHOD_OAUTH\x10\x06\x12\x17\n\x13\x41UTH_METHOD_PASSKEY\x10\x07\x12\x18\n\x14\x41UTH_METHOD_PASSWORD\x10\x08\x12\x13\n\x0f\x41UTH_METHOD_SSO\x10\t\x12\x17\n\x13\x41UTH_METHOD_UNKNOWN\x10\n*\x82\x01\n\rSessionStatus\x12\x1e\n\x1aSESSION_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15SESSION_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16SESSION_STATUS_EXPIRED\x10\x02\x12\x1a\n\x16SESSION_STATUS_REVOKED\x10\x03\x32\x89\x07\n\x15UserManagementService\x12\x9a\x01\n\x07GetUser\x12).workos.user_management.v1.GetUserRequest\x1a*.workos.user_management.v1.GetUserResponse\"8\x82\xb5\x18\x0b\n\tuser.read\x82\xd3\xe4\x93\x02#\x12\x1b/user_management/users/{id}b\x04user\x12\xd3\x01\n\x13GetUserByExternalId\x12\x35.workos.user_management.v1.GetUserByExternalIdRequest\x1a\x36.workos.user_management.v1.GetUserByExternalIdResponse\"M\x82\xb5\x18\x0b\n\tuser.read\x82\xd3\xe4\x93\x02\x38\x12\x30/user_management/users/external_id/{external_id}b\x04user\x12\x95\x01\n\tListUsers\x12+.workos.user_management.v1.ListUsersRequest\x1a,.workos.user_management.v1.ListUsersResponse\"-\x82\xb5\x18\x0b\n\tuser.read\x82\xd3\xe4\x93\x02\x18\x12\x16/user_management/users\x12\xaf\x01\n\x0cListSessions\x12..workos.user_management.v1.ListSessionsRequest\x1a/.workos.user_management.v1.ListSessionsResponse\">\x82\xb5\x18\x0e\n\x0csession.read\x82\xd3\xe4\x93\x02&\x12$/user_management/users/{id}/sessions\x12\xb2\x01\n\rRevokeSession\x12/.workos.user_management.v1.RevokeSessionRequest\x1a\x30.workos.user_management.v1.RevokeSessionResponse\">\x82\xb5\x18\x0f\n\rsession.write\x82\xd3\xe4\x93\x02%\" /user_management/sessions/revoke:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/workos/user_management/v1/user_management.proto\x12\x19workos.user_management.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'workos/user_management/v1/options.proto\x1a\x15zitadel/options.proto\" \n\x0eGetUserRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\"F\n\x0fGetUserResponse\x12\x33\n\x04user\x18\x01 \x01(\x0b\x32\x1f.workos.user_management.v1.UserR\x04user\"=\n\x1aGetUserByExternalIdRequest\x12\x1f\n\x0b\x65xternal_id\x18\x01 \x01(\tR\nexternalId\"R\n\x1bGetUserByExternalIdResponse\x12\x33\n\x04user\x18\x01 \x01(\x0b\x32\x1f.workos.user_management.v1.UserR\x04user\"\x92\x06\n\x04User\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05\x65mail\x18\x03 \x01(\tR\x05\x65mail\x12%\n\x0e\x65mail_verified\x18\x04 \x01(\x08R\remailVerified\x12(\n\nfirst_name\x18\x05 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\tfirstName\x88\x01\x01\x12&\n\tlast_name\x18\x06 \x01(\tB\x04\x88\xb5\x18\x01H\x01R\x08lastName\x88\x01\x01\x12\x39\n\x13profile_picture_url\x18\x07 \x01(\tB\x04\x88\xb5\x18\x01H\x02R\x11profilePictureUrl\x88\x01\x01\x12G\n\x0flast_sign_in_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\x88\xb5\x18\x01R\x0clastSignInAt\x12*\n\x0b\x65xternal_id\x18\t \x01(\tB\x04\x88\xb5\x18\x01H\x03R\nexternalId\x88\x01\x01\x12I\n\x08metadata\x18\n \x03(\x0b\x32-.workos.user_management.v1.User.MetadataEntryR\x08metadata\x12\x1d\n\x04name\x18\x0b \x01(\tB\x04\x88\xb5\x18\x01H\x04R\x04name\x88\x01\x01\x12!\n\x06locale\x18\x0c \x01(\tB\x04\x88\xb5\x18\x01H\x05R\x06locale\x88\x01\x01\x12?\n\ncreated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02R\tcreatedAt\x12?\n\nupdated_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02R\tupdatedAt\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x42\r\n\x0b_first_nameB\x0c\n\n_last_nameB\x16\n\x14_profile_picture_urlB\x0e\n\x0c_external_idB\x07\n\x05_nameB\t\n\x07_locale\"\x84\x02\n\x10ListUsersRequest\x12\x19\n\x05limit\x18\x01 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x16\n\x06\x62\x65\x66ore\x18\x02 \x01(\tR\x06\x62\x65\x66ore\x12\x14\n\x05\x61\x66ter\x18\x03 \x01(\tR\x05\x61\x66ter\x12\x36\n\x05order\x18\x04 \x01(\x0e\x32 .workos.user_management.v1.OrderR\x05order\x12\x14\n\x05\x65mail\x18\x05 \x01(\tR\x05\x65mail\x12\'\n\x0forganization_id\x18\x06 \x01(\tR\x0eorganizationId\x12&\n\x0corganization\x18\x07 \x01(\tB\x02\x18\x01R\x0corganizationB\x08\n\x06_limit\"g\n\x0cListMetadata\x12!\n\x06\x62\x65\x66ore\x18\x01 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\x06\x62\x65\x66ore\x88\x01\x01\x12\x1f\n\x05\x61\x66ter\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01H\x01R\x05\x61\x66ter\x88\x01\x01\x42\t\n\x07_beforeB\x08\n\x06_after\"\xb4\x01\n\x11ListUsersResponse\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x33\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\x1f.workos.user_management.v1.UserR\x04\x64\x61ta\x12R\n\rlist_metadata\x18\x03 \x01(\x0b\x32\'.workos.user_management.v1.ListMetadataB\x04\xe2\x41\x01\x02R\x0clistMetadata\"\xb0\x01\n\x13ListSessionsRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x05limit\x18\x02 \x01(\x05H\x00R\x05limit\x88\x01\x01\x12\x16\n\x06\x62\x65\x66ore\x18\x03 \x01(\tR\x06\x62\x65\x66ore\x12\x14\n\x05\x61\x66ter\x18\x04 \x01(\tR\x05\x61\x66ter\x12\x36\n\x05order\x18\x05 \x01(\x0e\x32 .workos.user_management.v1.OrderR\x05orderB\x08\n\x06_limit\"\xba\x01\n\x14ListSessionsResponse\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x36\n\x04\x64\x61ta\x18\x02 \x03(\x0b\x32\".workos.user_management.v1.SessionR\x04\x64\x61ta\x12R\n\rlist_metadata\x18\x03 \x01(\x0b\x32\'.workos.user_management.v1.ListMetadataB\x04\xe2\x41\x01\x02R\x0clistMetadata\"R\n\x0cImpersonator\x12\x14\n\x05\x65mail\x18\x01 \x01(\tR\x05\x65mail\x12!\n\x06reason\x18\x02 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\x06reason\x88\x01\x01\x42\t\n\x07_reason\"\xd5\x05\n\x07Session\x12\x16\n\x06object\x18\x01 \x01(\tR\x06object\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12K\n\x0cimpersonator\x18\x03 \x01(\x0b\x32\'.workos.user_management.v1.ImpersonatorR\x0cimpersonator\x12(\n\nip_address\x18\x04 \x01(\tB\x04\x88\xb5\x18\x01H\x00R\tipAddress\x88\x01\x01\x12,\n\x0forganization_id\x18\x05 \x01(\tH\x01R\x0eorganizationId\x88\x01\x01\x12(\n\nuser_agent\x18\x06 \x01(\tB\x04\x88\xb5\x18\x01H\x02R\tuserAgent\x88\x01\x01\x12\x17\n\x07user_id\x18\x07 \x01(\tR\x06userId\x12\x46\n\x0b\x61uth_method\x18\x08 \x01(\x0e\x32%.workos.user_management.v1.AuthMethodR\nauthMethod\x12@\n\x06status\x18\t \x01(\x0e\x32(.workos.user_management.v1.SessionStatusR\x06status\x12?\n\nexpires_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02R\texpiresAt\x12;\n\x08\x65nded_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\x88\xb5\x18\x01R\x07\x65ndedAt\x12?\n\ncreated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02R\tcreatedAt\x12?\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x02R\tupdatedAtB\r\n\x0b_ip_addressB\x12\n\x10_organization_idB\r\n\x0b_user_agent\";\n\x14RevokeSessionRequest\x12#\n\nsession_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02R\tsessionId\"\x17\n\x15RevokeSessionResponse*O\n\x05Order\x12\x15\n\x11ORDER_UNSPECIFIED\x10\x00\x12\r\n\tORDER_ASC\x10\x01\x12\x0e\n\nORDER_DESC\x10\x02\x12\x10\n\x0cORDER_NORMAL\x10\x03*\xbd\x02\n\nAuthMethod\x12\x1b\n\x17\x41UTH_METHOD_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41UTH_METHOD_CROSS_APP_AUTH\x10\x01\x12\x1d\n\x19\x41UTH_METHOD_EXTERNAL_AUTH\x10\x02\x12\x1d\n\x19\x41UTH_METHOD_IMPERSONATION\x10\x03\x12\x1a\n\x16\x41UTH_METHOD_MAGIC_CODE\x10\x04\x12 \n\x1c\x41UTH_METHOD_MIGRATED_SESSION\x10\x05\x12\x15\n\x11\x41UTH_METHOD_OAUTH\x10\x06\x12\x17\n\x13\x41UTH_METHOD_PASSKEY\x10\x07\x12\x18\n\x14\x41UTH_METHOD_PASSWORD\x10\x08\x12\x13\n\x0f\x41UTH_METHOD_SSO\x10\t\x12\x17\n\x13\x41UTH_METHOD_UNKNOWN\x10\n*\x82\x01\n\rSessionStatus\x12\x1e\n\x1aSESSION_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15SESSION_STATUS_ACTIVE\x10\x01\x12\x1a\n\x16SESSION_STATUS_EXPIRED\x10\x02\x12\x1a\n\x16SESSION_STATUS_REVOKED\x10\x03\x32\x89\x07\n\x15UserManagementService\x12\x9a\x01\n\x07GetUser\x12).workos.user_management.v1.GetUserRequest\x1a*.workos.user_management.v1.GetUserResponse\"8\x82\xb5\x18\x0b\n\tuser.read\x82\xd3\xe4\x93\x02#\x12\x1b/user_management/users/{id}b\x04user\x12\xd3\x01\n\x13GetUserByExternalId\x12\x35.workos.user_management.v1.GetUserByExternalIdRequest\x1a\x36.workos.user_management.v1.GetUserByExternalIdResponse\"M\x82\xb5\x18\x0b\n\tuser.read\x82\xd3\xe4\x93\x02\x38\x12\x30/user_management/users/external_id/{external_id}b\x04user\x12\x95\x01\n\tListUsers\x12+.workos.user_management.v1.ListUsersRequest\x1a,.workos.user_management.v1.ListUsersResponse\"-\x82\xb5\x18\x0b\n\tuser.read\x82\xd3\xe4\x93\x02\x18\x12\x16/user_management/users\x12\xaf\x01\n\x0cListSessions\x12..workos.user_management.v1.ListSessionsRequest\x1a/.workos.user_management.v1.ListSessionsResponse\">\x82\xb5\x18\x0e\n\x0csession.read\x82\xd3\xe4\x93\x02&\x12$/user_management/users/{id}/sessions\x12\xb2\x01\n\rRevokeSession\x12/.workos.user_management.v1.RevokeSessionRequest\x1a\x30.workos.user_management.v1.RevokeSessionResponse\">\x82\xb5\x18\x0f\n\rsession.write\x82\xd3\xe4\x93\x02%\" /user_management/sessions/revoke:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,18 +52,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['name']._serialized_options = b'\210\265\030\001'
   _globals['_USER'].fields_by_name['locale']._loaded_options = None
   _globals['_USER'].fields_by_name['locale']._serialized_options = b'\210\265\030\001'
+  _globals['_USER'].fields_by_name['created_at']._loaded_options = None
+  _globals['_USER'].fields_by_name['created_at']._serialized_options = b'\342A\001\002'
+  _globals['_USER'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_USER'].fields_by_name['updated_at']._serialized_options = b'\342A\001\002'
+  _globals['_LISTUSERSREQUEST'].fields_by_name['organization']._loaded_options = None
+  _globals['_LISTUSERSREQUEST'].fields_by_name['organization']._serialized_options = b'\030\001'
   _globals['_LISTMETADATA'].fields_by_name['before']._loaded_options = None
   _globals['_LISTMETADATA'].fields_by_name['before']._serialized_options = b'\210\265\030\001'
   _globals['_LISTMETADATA'].fields_by_name['after']._loaded_options = None
   _globals['_LISTMETADATA'].fields_by_name['after']._serialized_options = b'\210\265\030\001'
+  _globals['_LISTUSERSRESPONSE'].fields_by_name['list_metadata']._loaded_options = None
+  _globals['_LISTUSERSRESPONSE'].fields_by_name['list_metadata']._serialized_options = b'\342A\001\002'
+  _globals['_LISTSESSIONSRESPONSE'].fields_by_name['list_metadata']._loaded_options = None
+  _globals['_LISTSESSIONSRESPONSE'].fields_by_name['list_metadata']._serialized_options = b'\342A\001\002'
   _globals['_IMPERSONATOR'].fields_by_name['reason']._loaded_options = None
   _globals['_IMPERSONATOR'].fields_by_name['reason']._serialized_options = b'\210\265\030\001'
   _globals['_SESSION'].fields_by_name['ip_address']._loaded_options = None
   _globals['_SESSION'].fields_by_name['ip_address']._serialized_options = b'\210\265\030\001'
   _globals['_SESSION'].fields_by_name['user_agent']._loaded_options = None
   _globals['_SESSION'].fields_by_name['user_agent']._serialized_options = b'\210\265\030\001'
+  _globals['_SESSION'].fields_by_name['expires_at']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['expires_at']._serialized_options = b'\342A\001\002'
   _globals['_SESSION'].fields_by_name['ended_at']._loaded_options = None
   _globals['_SESSION'].fields_by_name['ended_at']._serialized_options = b'\210\265\030\001'
+  _globals['_SESSION'].fields_by_name['created_at']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['created_at']._serialized_options = b'\342A\001\002'
+  _globals['_SESSION'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['updated_at']._serialized_options = b'\342A\001\002'
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['session_id']._loaded_options = None
+  _globals['_REVOKESESSIONREQUEST'].fields_by_name['session_id']._serialized_options = b'\342A\001\002'
   _globals['_USERMANAGEMENTSERVICE'].methods_by_name['GetUser']._loaded_options = None
   _globals['_USERMANAGEMENTSERVICE'].methods_by_name['GetUser']._serialized_options = b'\202\265\030\013\n\tuser.read\202\323\344\223\002#\022\033/user_management/users/{id}b\004user'
   _globals['_USERMANAGEMENTSERVICE'].methods_by_name['GetUserByExternalId']._loaded_options = None
@@ -73,42 +92,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERMANAGEMENTSERVICE'].methods_by_name['ListSessions']._serialized_options = b'\202\265\030\016\n\014session.read\202\323\344\223\002&\022$/user_management/users/{id}/sessions'
   _globals['_USERMANAGEMENTSERVICE'].methods_by_name['RevokeSession']._loaded_options = None
   _globals['_USERMANAGEMENTSERVICE'].methods_by_name['RevokeSession']._serialized_options = b'\202\265\030\017\n\rsession.write\202\323\344\223\002%\" /user_management/sessions/revoke:\001*'
-  _globals['_ORDER']._serialized_start=2976
-  _globals['_ORDER']._serialized_end=3055
-  _globals['_AUTHMETHOD']._serialized_start=3058
-  _globals['_AUTHMETHOD']._serialized_end=3375
-  _globals['_SESSIONSTATUS']._serialized_start=3378
-  _globals['_SESSIONSTATUS']._serialized_end=3508
-  _globals['_GETUSERREQUEST']._serialized_start=205
-  _globals['_GETUSERREQUEST']._serialized_end=237
-  _globals['_GETUSERRESPONSE']._serialized_start=239
-  _globals['_GETUSERRESPONSE']._serialized_end=309
-  _globals['_GETUSERBYEXTERNALIDREQUEST']._serialized_start=311
-  _globals['_GETUSERBYEXTERNALIDREQUEST']._serialized_end=372
-  _globals['_GETUSERBYEXTERNALIDRESPONSE']._serialized_start=374
-  _globals['_GETUSERBYEXTERNALIDRESPONSE']._serialized_end=456
-  _globals['_USER']._serialized_start=459
-  _globals['_USER']._serialized_end=1233
-  _globals['_USER_METADATAENTRY']._serialized_start=1085
-  _globals['_USER_METADATAENTRY']._serialized_end=1144
-  _globals['_LISTUSERSREQUEST']._serialized_start=1236
-  _globals['_LISTUSERSREQUEST']._serialized_end=1456
-  _globals['_LISTMETADATA']._serialized_start=1458
-  _globals['_LISTMETADATA']._serialized_end=1561
-  _globals['_LISTUSERSRESPONSE']._serialized_start=1564
-  _globals['_LISTUSERSRESPONSE']._serialized_end=1738
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1741
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1917
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1920
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2100
-  _globals['_IMPERSONATOR']._serialized_start=2102
-  _globals['_IMPERSONATOR']._serialized_end=2184
-  _globals['_SESSION']._serialized_start=2187
-  _globals['_SESSION']._serialized_end=2894
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=2896
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=2949
-  _globals['_REVOKESESSIONRESPONSE']._serialized_start=2951
-  _globals['_REVOKESESSIONRESPONSE']._serialized_end=2974
-  _globals['_USERMANAGEMENTSERVICE']._serialized_start=3511
-  _globals['_USERMANAGEMENTSERVICE']._serialized_end=4416
+  _globals['_ORDER']._serialized_start=3097
+  _globals['_ORDER']._serialized_end=3176
+  _globals['_AUTHMETHOD']._serialized_start=3179
+  _globals['_AUTHMETHOD']._serialized_end=3496
+  _globals['_SESSIONSTATUS']._serialized_start=3499
+  _globals['_SESSIONSTATUS']._serialized_end=3629
+  _globals['_GETUSERREQUEST']._serialized_start=238
+  _globals['_GETUSERREQUEST']._serialized_end=270
+  _globals['_GETUSERRESPONSE']._serialized_start=272
+  _globals['_GETUSERRESPONSE']._serialized_end=342
+  _globals['_GETUSERBYEXTERNALIDREQUEST']._serialized_start=344
+  _globals['_GETUSERBYEXTERNALIDREQUEST']._serialized_end=405
+  _globals['_GETUSERBYEXTERNALIDRESPONSE']._serialized_start=407
+  _globals['_GETUSERBYEXTERNALIDRESPONSE']._serialized_end=489
+  _globals['_USER']._serialized_start=492
+  _globals['_USER']._serialized_end=1278
+  _globals['_USER_METADATAENTRY']._serialized_start=1130
+  _globals['_USER_METADATAENTRY']._serialized_end=1189
+  _globals['_LISTUSERSREQUEST']._serialized_start=1281
+  _globals['_LISTUSERSREQUEST']._serialized_end=1541
+  _globals['_LISTMETADATA']._serialized_start=1543
+  _globals['_LISTMETADATA']._serialized_end=1646
+  _globals['_LISTUSERSRESPONSE']._serialized_start=1649
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1829
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1832
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=2008
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=2011
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2197
+  _globals['_IMPERSONATOR']._serialized_start=2199
+  _globals['_IMPERSONATOR']._serialized_end=2281
+  _globals['_SESSION']._serialized_start=2284
+  _globals['_SESSION']._serialized_end=3009
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=3011
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=3070
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=3072
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=3095
+  _globals['_USERMANAGEMENTSERVICE']._serialized_start=3632
+  _globals['_USERMANAGEMENTSERVICE']._serialized_end=4537
 # @@protoc_insertion_point(module_scope)

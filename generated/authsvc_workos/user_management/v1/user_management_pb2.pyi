@@ -1,6 +1,7 @@
 import datetime
 
 from google.api import annotations_pb2 as _annotations_pb2
+from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from authsvc_workos.user_management.v1 import options_pb2 as _options_pb2
 from zitadel import options_pb2 as _options_pb2_1
@@ -124,20 +125,22 @@ class User(_message.Message):
     def __init__(self, object: _Optional[str] = ..., id: _Optional[str] = ..., email: _Optional[str] = ..., email_verified: _Optional[bool] = ..., first_name: _Optional[str] = ..., last_name: _Optional[str] = ..., profile_picture_url: _Optional[str] = ..., last_sign_in_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., external_id: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., name: _Optional[str] = ..., locale: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListUsersRequest(_message.Message):
-    __slots__ = ("limit", "before", "after", "order", "email", "organization_id")
+    __slots__ = ("limit", "before", "after", "order", "email", "organization_id", "organization")
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     ORGANIZATION_ID_FIELD_NUMBER: _ClassVar[int]
+    ORGANIZATION_FIELD_NUMBER: _ClassVar[int]
     limit: int
     before: str
     after: str
     order: Order
     email: str
     organization_id: str
-    def __init__(self, limit: _Optional[int] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., order: _Optional[_Union[Order, str]] = ..., email: _Optional[str] = ..., organization_id: _Optional[str] = ...) -> None: ...
+    organization: str
+    def __init__(self, limit: _Optional[int] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., order: _Optional[_Union[Order, str]] = ..., email: _Optional[str] = ..., organization_id: _Optional[str] = ..., organization: _Optional[str] = ...) -> None: ...
 
 class ListMetadata(_message.Message):
     __slots__ = ("before", "after")

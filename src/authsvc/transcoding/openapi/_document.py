@@ -54,7 +54,7 @@ def document(
     """
     security, shared = security or Security(), shared_parameters or {}
     dialect, endpoints = transcoder.dialect, transcoder.endpoints
-    schemas = Schemas(dialect.style, {**_STATUS_COMMENTS, **(comments or {})})
+    schemas = Schemas(dialect, {**_STATUS_COMMENTS, **(comments or {})})
     # A plain function does not tell what it writes.
     error = dialect.errors.schema(schemas.message_in_part) if isinstance(dialect.errors, ErrorFormat) else {}
     paths = _Paths(schemas, Operations(schemas, security, shared, dialect), transcoder.prefix)

@@ -7,8 +7,9 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FieldOptions
 
+from .._dialect import Dialect
 from .._fields import ANY_TYPE, NULL_VALUE, VALUE, WRAPPERS, map_entry, reachable
-from ..protojson import Style
+from ..protojson._enums import declared_name, nameless_numbers, numbers_by_name
 from ._kinds import Json
 from ._scalars import any_message, map_keys, scalar, well_known
 
@@ -16,9 +17,12 @@ from ._scalars import any_message, map_keys, scalar, well_known
 class Schemas:
     """Schemas by reference; whatever has been referred to becomes a component."""
 
-    def __init__(self, style: Style, comments: Mapping[str, str]) -> None:
+    def __init__(self, dialect: Dialect, comments: Mapping[str, str]) -> None:
         """Take how messages are written, and the doc comments by full name."""
-        self.style = style
+        self.style = style = dialect.style
+        # `$alt` asks for the other form than that of the style. Where names of its own are all that a style writes,
+        # they are all that clients need to know, though in bodies numbers are read too.
+        self._both_forms = dialect.system_parameters or style.enum_numbers or style.enum_name is declared_name
         self.comments = comments
         self._known: dict[str, Descriptor | EnumDescriptor] = {}
         self._in_part: set[str] = set()
@@ -73,7 +77,7 @@ class Schemas:
         fields = [field for field in descriptor.fields if field.name not in without]
         schema: Json = {"type": "object", "properties": {self.name(field): self._property(field) for field in fields}}
         whole = descriptor.full_name not in self._in_part
-        if required := [self.name(field) for field in fields if field.is_required or (whole and self._always(field))]:
+        if required := [self.name(field) for field in fields if _required(field) or (whole and self._always(field))]:
             schema["required"] = required
         if text := _paragraphs(self.comments.get(descriptor.full_name, ""), *_alternatives(self, descriptor)):
             schema["description"] = text
@@ -110,17 +114,28 @@ class Schemas:
         return wrapped or (field.has_presence and self.style.nullable(field))
 
     def _enum(self, enum: EnumDescriptor) -> Json:
-        # `$alt` asks for the other form than that of the style; an open enum may hold numbers without a name.
-        forms = [self._names(enum), _numbers(enum) if enum.is_closed else {"type": "integer", "format": "int32"}]
-        schema: Json = {"anyOf": forms[::-1] if self.style.enum_numbers else forms}
+        schema = self._forms(enum) if self._both_forms else self._names(enum)
         if text := _paragraphs(self.comments.get(enum.full_name, ""), self._values(enum)):
             schema["description"] = text
         if _deprecated(enum):
             schema["deprecated"] = True
         return schema
 
+    def _forms(self, enum: EnumDescriptor) -> Json:
+        # An open enum may hold numbers without a name.
+        numbers = self._numbers(enum) if enum.is_closed else {"type": "integer", "format": "int32"}
+        forms = [self._names(enum), numbers]
+        return {"anyOf": forms[::-1] if self.style.enum_numbers else forms}
+
     def _names(self, enum: EnumDescriptor) -> Json:
-        return {"type": "string", "enum": list(dict.fromkeys(self.style.enum_name(value) for value in enum.values))}
+        return {"type": "string", "enum": list(numbers_by_name(enum, self.style.enum_name))}
+
+    def _numbers(self, enum: EnumDescriptor) -> Json:
+        nameless = nameless_numbers(enum, self.style.enum_name)
+        first = {value.number: value.name for value in reversed(enum.values) if value.number not in nameless}
+        numbers = sorted(first)
+        names = [first[number] for number in numbers]
+        return {"type": "integer", "format": "int32", "enum": numbers, "x-enum-varnames": names}
 
     def _values(self, enum: EnumDescriptor) -> str:
         """Return a list of the values of which there is something to say."""
@@ -130,17 +145,12 @@ class Schemas:
             said = [text] if text else []
             said += ["Deprecated."] if _deprecated(value) else []
             name = self.style.enum_name(value)
+            if not name:
+                continue
             shown = f"`{name}` ({value.number})" if self.style.enum_numbers else f"`{name}`"
             if said or self.style.enum_numbers:
                 lines.append(": ".join([f"- {shown}", *([" ".join(said)] if said else [])]))
         return "\n".join(lines)
-
-
-def _numbers(enum: EnumDescriptor) -> Json:
-    first = {value.number: value.name for value in reversed(enum.values)}
-    numbers = sorted(first)
-    names = [first[number] for number in numbers]
-    return {"type": "integer", "format": "int32", "enum": numbers, "x-enum-varnames": names}
 
 
 def about(field: FieldDescriptor, comments: Mapping[str, str]) -> Json:
@@ -160,6 +170,10 @@ def behaviour(field: FieldDescriptor) -> frozenset[int]:
     # Parsed again because options read before the extension was imported keep it as an unknown field.
     options = FieldOptions.FromString(field.GetOptions().SerializeToString())
     return frozenset(options.Extensions[field_behavior_pb2.field_behavior])
+
+
+def _required(field: FieldDescriptor) -> bool:
+    return field.is_required or field_behavior_pb2.REQUIRED in behaviour(field)
 
 
 def _direction(field: FieldDescriptor) -> Json:

@@ -4,16 +4,16 @@ Straight-line code over the fields of a type, without a look at the descriptor, 
 walking `ListFields`. What it makes is ready for orjson: dicts, lists, strings, numbers.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from keyword import iskeyword
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from .._fields import NULL_VALUE, WELL_KNOWN, map_entry, reachable
-from ._enums import names_by_number
+from ._enums import nameless_numbers, names_by_number
 from ._scalars_out import CONVERSIONS, map_key_text
 from ._style import Style
 from ._wellknown_out import well_known_encoder
@@ -161,13 +161,26 @@ class Encoders:
     def _enum(self, enum: EnumDescriptor, expression: str) -> str:
         if enum.full_name == NULL_VALUE:
             return "None"
-        if self._style.enum_numbers:
+        nameless = nameless_numbers(enum, self._style.enum_name)
+        if self._style.enum_numbers and not nameless:
             return expression
         if enum not in self._enums:
-            names = names_by_number(enum, self._style.enum_name)
             self._enums[enum] = f"enum_{len(self._enums)}"
-            self._globals[self._enums[enum]] = names
-        return f"{self._enums[enum]}.get({expression}, {expression})"
+            names = {} if self._style.enum_numbers else names_by_number(enum, self._style.enum_name)
+            self._globals[self._enums[enum]] = _Names(names, nameless).get if nameless else names.get
+        return f"{self._enums[enum]}({expression}, {expression})"
+
+
+class _Names(NamedTuple):
+    """The names of an enum some of whose values have none."""
+
+    names: Mapping[int, str]
+    nameless: frozenset[int]
+
+    def get(self, number: int, unknown: int) -> str | int:
+        if number in self.nameless:
+            raise ValueError("a value of an enum has no name in JSON")
+        return self.names.get(number, unknown)
 
 
 def _get(field: FieldDescriptor) -> str:

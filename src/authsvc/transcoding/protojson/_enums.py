@@ -27,18 +27,16 @@ def short_enum_name(value: EnumValueDescriptor) -> str:
 
 
 def numbers_by_name(enum: EnumDescriptor, enum_name: EnumName) -> dict[str, int]:
-    """Return the numbers of an enum by the names of its values.
+    """Return the numbers of an enum by the names of its values, without those whose name is empty.
 
     Raises:
-        EnumNameError: two numbers have one name, or a name is empty.
+        EnumNameError: two numbers have one name.
 
     """
     numbers: dict[str, int] = {}
     for value in enum.values:
         name = enum_name(value)
-        if not name:
-            raise EnumNameError(f"the value {value.name} of {enum.full_name} has no name in JSON")
-        if numbers.setdefault(name, value.number) != value.number:
+        if name and numbers.setdefault(name, value.number) != value.number:
             raise EnumNameError(f"two values of {enum.full_name} have the name {name} in JSON")
     return numbers
 
@@ -49,3 +47,8 @@ def names_by_number(enum: EnumDescriptor, enum_name: EnumName) -> dict[int, str]
     for name, number in numbers_by_name(enum, enum_name).items():
         names.setdefault(number, name)
     return names
+
+
+def nameless_numbers(enum: EnumDescriptor, enum_name: EnumName) -> frozenset[int]:
+    """Return the numbers of an enum that have no name and so do not exist in JSON."""
+    return frozenset(value.number for value in enum.values).difference(numbers_by_name(enum, enum_name).values())

@@ -14,7 +14,7 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from .._errors import UnknownName, Unreadable
 from .._fields import NULL_VALUE
-from ._enums import EnumName, declared_name, numbers_by_name
+from ._enums import EnumName, declared_name, nameless_numbers, numbers_by_name
 from ._parse import MAX_DIGITS
 
 Read = Callable[[object], Any]  # protobuf's setters take Any
@@ -126,7 +126,7 @@ def _enum_reader(enum: EnumDescriptor, enum_name: EnumName) -> Read:
     if enum.full_name == NULL_VALUE:
         return _read_null
     numbers = numbers_by_name(enum, enum_name)
-    known = frozenset(numbers.values())
+    known, nameless = frozenset(numbers.values()), nameless_numbers(enum, enum_name)
     read_number = _integer_reader("an enum", -(1 << 31), (1 << 31) - 1)
 
     def read(value: object) -> int:
@@ -135,7 +135,7 @@ def _enum_reader(enum: EnumDescriptor, enum_name: EnumName) -> Read:
                 raise UnknownName("is not a known value")
             return numbers[value]
         number: int = read_number(value)
-        if enum.is_closed and number not in known:
+        if number in nameless or (enum.is_closed and number not in known):
             raise UnknownName("is not a known value")
         return number
 
@@ -150,8 +150,9 @@ def _read_null(value: object) -> int:
 
 def _enum_text_reader(enum: EnumDescriptor, enum_name: EnumName) -> ReadText:
     read = _enum_reader(enum, enum_name)
-    names = numbers_by_name(enum, enum_name).keys()  # one of them may look like a number
-    return lambda text: read(_number(text, "") if _INTEGER.fullmatch(text) and text not in names else text)
+    if enum_name is not declared_name:  # its names are all there is; one of them may look like a number
+        return read
+    return lambda text: read(_number(text, "") if _INTEGER.fullmatch(text) else text)
 
 
 _INT32 = _integer_reader("int32", -(1 << 31), (1 << 31) - 1)

@@ -21,7 +21,9 @@ class Style:
         proto_names: whether fields are named as in the `.proto` file rather than in lowerCamelCase.
         enum_numbers: whether enums are written as numbers rather than as names.
         enum_name: what a value of an enum is called, where it is written and where it is read; any other name is
-            unknown then. `short_enum_name` is ready-made. Two values of an enum must not have one name.
+            unknown then. `short_enum_name` is ready-made. Two values of an enum must not have one name. A value whose
+            name is empty does not exist in JSON: neither is it written, nor read as a number. In paths and queries
+            there are no numbers at all where a style has names of its own.
         nullable: which fields with presence are written as `null` when they are unset, rather than omitted.
         millis: whether timestamps always have three fractional digits, finer ones cut off.
 
