@@ -189,17 +189,16 @@ async def test_a_busy_stream_ends_at_the_deadline(door: str, kind: str) -> None:
 
 @pytest.mark.parametrize("door", STREAM_DOORS)
 async def test_a_busy_stream_leaves_room_for_others(door: str) -> None:
-    """While a stream is sent without pause, other calls are answered."""
+    """While a stream is sent without pause, other calls are answered, long before it ends."""
     busy = Busy()
     async with playing(Recite=busy.generator) as stage:
-        stream = asyncio.ensure_future(call(stage, door, "Recite", metadata=[("grpc-timeout", "300m")]))
+        stream = asyncio.ensure_future(call(stage, door, "Recite", metadata=[("grpc-timeout", "2S")]))
         await asyncio.sleep(0.05)
-        started = asyncio.get_running_loop().time()
         for other in DOORS:
             assert (await call(stage, other, "Whisper")).code == 16
-        assert asyncio.get_running_loop().time() - started < 0.2
         assert not stream.done()
-        assert (await stream).code == 4
+        stream.cancel()
+        await asyncio.wait([stream])
 
 
 @pytest.mark.parametrize("unit", ["H", "M", "S", "m", "u", "n"])
