@@ -6,6 +6,7 @@ import io
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -68,6 +69,15 @@ def command(*arguments: str, check: bool = True, **settings: str) -> subprocess.
     if check:
         assert status == 0, done.stderr
     return done
+
+
+def query(url: str, sql: str) -> list[tuple[object, ...]]:
+    """The rows that a statement gives in the database with this URL."""
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
 
 
 def demo_database(folder: Path, file: Path = DEMO) -> str:

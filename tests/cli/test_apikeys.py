@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from harness import command
+from harness import command, query
 
 from authsvc.cli import main
 from authsvc.domain.tokens import Permission, token_hash
@@ -16,14 +16,6 @@ from authsvc.domain.tokens import Permission, token_hash
 KEY = re.compile(r"sk_[A-Za-z0-9_-]{43}")
 TIME = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 Capture = pytest.CaptureFixture[str]
-
-
-def _query(url: str, sql: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
 
 
 def _run(capsys: Capture, database: str, *arguments: str) -> tuple[int, str, str]:
@@ -43,7 +35,7 @@ def test_create_prints_the_key_alone(database: str) -> None:
     run = command("apikey", "create", "--name", "back end", database_url=database)
     key = run.stdout.removesuffix("\n")
     assert KEY.fullmatch(key)
-    ((key_id, name, key_hash, permissions, used, revoked),) = _query(
+    ((key_id, name, key_hash, permissions, used, revoked),) = query(
         database, "SELECT id, name, key_hash, permissions, last_used_at, revoked_at FROM api_keys"
     )
     assert (name, key_hash, used, revoked) == ("back end", token_hash(key), None, None)
@@ -64,7 +56,7 @@ def test_create_prints_the_key_alone(database: str) -> None:
 def test_create_with_permissions(database: str, capsys: Capture, text: str, stored: str) -> None:
     """A key gets the permissions that are listed, and no others."""
     _create(capsys, database, "some", "--permissions", text)
-    assert _query(database, "SELECT permissions FROM api_keys") == [(stored,)]
+    assert query(database, "SELECT permissions FROM api_keys") == [(stored,)]
 
 
 NAME = (
@@ -92,7 +84,7 @@ def test_create_refuses(database: str, capsys: Capture, name: str, permissions: 
     assert (status, output) == (1, "")
     assert errors.startswith(f"authsvc: {sentence}")
     assert errors.count("\n") == 1
-    assert _query(database, "SELECT * FROM api_keys") == []
+    assert query(database, "SELECT * FROM api_keys") == []
 
 
 def test_names_are_unique_among_the_usable(database: str, capsys: Capture) -> None:
@@ -111,7 +103,7 @@ def test_list(database: str, capsys: Capture) -> None:
         _create(capsys, database, "grün \u4f60", "--permissions", "user.read,event.read"),
     ]
     assert _run(capsys, database, "revoke", "first")[0] == 0
-    _query(database, "SELECT 1")
+    query(database, "SELECT 1")
     connection = sqlite3.connect(database.removeprefix("sqlite:///"))
     connection.execute("UPDATE api_keys SET last_used_at = 1768478400000000 WHERE name != 'first'")
     connection.commit()
@@ -120,7 +112,7 @@ def test_list(database: str, capsys: Capture) -> None:
     assert (status, errors) == (0, "")
     heading, first, second = output.splitlines()
     assert re.split(r"  +", heading) == ["ID", "NAME", "PERMISSIONS", "CREATED", "LAST USED", "REVOKED"]
-    (first_id,), (second_id,) = _query(database, "SELECT id FROM api_keys ORDER BY created_at")
+    (first_id,), (second_id,) = query(database, "SELECT id FROM api_keys ORDER BY created_at")
     every = ",".join(sorted(Permission))
     assert re.fullmatch(rf"{first_id} +first +{every} +{TIME} +- +{TIME}", first)
     assert re.fullmatch(rf"{second_id} +grün \u4f60 +event.read,user.read +{TIME} +2026-01-15T12:00:00Z +-", second)
@@ -138,16 +130,16 @@ def test_list_of_none(database: str, capsys: Capture) -> None:
 def test_revoke(database: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key is revoked by itself, its id or its name, or from standard input; twice is as good as once."""
     keys = [_create(capsys, database, name) for name in ("a", "b", "c", "d")]
-    (key_id,) = _query(database, "SELECT id FROM api_keys WHERE name = 'b'")[0]
+    (key_id,) = query(database, "SELECT id FROM api_keys WHERE name = 'b'")[0]
     monkeypatch.setattr("sys.stdin", io.StringIO(f" {keys[3]} \n"))
     for how, revoked in ((keys[0], "a"), (str(key_id), "b"), ("c", "c"), ("-", "d"), (keys[0], "a")):
         assert _run(capsys, database, "revoke", how) == (0, "", "")
         sql = f"SELECT revoked_at IS NOT NULL FROM api_keys WHERE name = '{revoked}'"
-        assert _query(database, sql) == [(1,)], how
+        assert query(database, sql) == [(1,)], how
     at = "SELECT name, revoked_at FROM api_keys ORDER BY name"
-    before = _query(database, at)
+    before = query(database, at)
     assert _run(capsys, database, "revoke", keys[1]) == (0, "", "")
-    assert _query(database, at) == before
+    assert query(database, at) == before
 
 
 @pytest.mark.parametrize("key", ["nothing", "0", "5", "sk_", "sk_" + "a" * 43, "\u00e9", "", "x" * 10_000])
@@ -155,4 +147,4 @@ def test_revoke_of_none(database: str, capsys: Capture, key: str) -> None:
     """What is no key gives status 1, and revokes nothing."""
     _create(capsys, database, "one")
     assert _run(capsys, database, "revoke", key) == (1, "", "authsvc: there is no such API key\n")
-    assert _query(database, "SELECT revoked_at FROM api_keys") == [(None,)]
+    assert query(database, "SELECT revoked_at FROM api_keys") == [(None,)]

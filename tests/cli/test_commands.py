@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import BROWSER, DEMO, GIGI, authsvc, command, environment
+from harness import BROWSER, DEMO, GIGI, authsvc, command, environment, query
 
 from authsvc import __version__
 from authsvc.cli import main
@@ -29,14 +29,6 @@ def _run(*arguments: str, stdin: bytes = b"", **settings: str) -> tuple[int, str
     line = [sys.executable, "-m", "authsvc", *arguments]
     result = subprocess.run(line, input=stdin, capture_output=True, env=variables, check=False, timeout=60)
     return result.returncode, result.stdout.decode(), result.stderr.decode()
-
-
-def _query(url: str, sql: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()
 
 
 def _sentence(run: Run | tuple[int, str, str]) -> str:
@@ -132,7 +124,7 @@ def test_token_create_prints_the_token_alone(database: str) -> None:
         columns = "user_id, session_id, expires_at - created_at"
         sql = f"SELECT {columns} FROM access_tokens WHERE hex(token_hash) = '{key.upper()}'"
         session = int(BROWSER) if name == "browser" else None
-        assert _query(database, sql) == [(69629023906488334, session, life[name] * 1_000_000)]
+        assert query(database, sql) == [(69629023906488334, session, life[name] * 1_000_000)]
     file = Path(database.removeprefix("sqlite:///")).read_bytes()
     assert not any(run.stdout.strip().encode() in file for run in runs.values())
 
@@ -172,7 +164,7 @@ def test_token_create_refuses(database: str, capsys: pytest.CaptureFixture[str],
     status = main(["token", "create", "--database-url", database, *arguments.split()])
     output, errors = capsys.readouterr()
     assert _sentence((status, output, errors)) == sentence
-    assert _query(database, "SELECT * FROM access_tokens") == []
+    assert query(database, "SELECT * FROM access_tokens") == []
 
 
 def test_token_create_refuses_in_a_process_too(database: str) -> None:
@@ -189,11 +181,11 @@ def test_token_revoke(database: str, capsys: pytest.CaptureFixture[str]) -> None
         return capsys.readouterr().out.strip()
 
     def revoked() -> list[bool]:
-        rows = _query(database, "SELECT revoked_at FROM access_tokens ORDER BY created_at")
+        rows = query(database, "SELECT revoked_at FROM access_tokens ORDER BY created_at")
         return [row[0] is not None for row in rows]
 
     first, second, third = create(), create(), create()
-    ids = _query(database, "SELECT id FROM access_tokens ORDER BY created_at")
+    ids = query(database, "SELECT id FROM access_tokens ORDER BY created_at")
     for how, expected in {
         first: [True, False, False],
         f"{first}": [True, False, False],
@@ -226,9 +218,9 @@ def test_what_is_not_text(database: str) -> None:
 
 def test_apply_twice(database: str, tmp_path: Path) -> None:
     """Applying the same file again changes nothing and says so; a change is told in numbers."""
-    before = _query(database, "SELECT max(sequence) FROM changes")
+    before = query(database, "SELECT max(sequence) FROM changes")
     assert command("apply", str(DEMO), database_url=database).stdout.startswith("nothing to change")
-    assert _query(database, "SELECT max(sequence) FROM changes") == before
+    assert query(database, "SELECT max(sequence) FROM changes") == before
     changed = tmp_path / "changed.yaml"
     changed.write_text(DEMO.read_text().replace("nickName: gigi-giraffe", "nickName: G"))
     assert command("apply", str(changed), database_url=database).stdout.startswith("1 user changed;")
@@ -239,15 +231,15 @@ def test_apply_with_mistakes(database: str, tmp_path: Path) -> None:
     file = tmp_path / "wrong.yaml"
     text = DEMO.read_text().replace("name: ZITADEL", "name: Changed", 1)
     file.write_text(f"{text}  - {{ id: none, user: x, nope: 1 }}\n")
-    before = _query(database, "SELECT max(sequence) FROM changes")
+    before = query(database, "SELECT max(sequence) FROM changes")
     run = command("apply", str(file), check=False, database_url=database)
     assert (run.returncode, run.stdout) == (1, "")
     last = len(file.read_text().splitlines())
     lines = run.stderr.splitlines()
     assert len(lines) >= 3
     assert all(re.match(rf"{re.escape(str(file))}:{last}: userGrants\[5\]", line) for line in lines)
-    assert _query(database, "SELECT max(sequence) FROM changes") == before
-    assert _query(database, "SELECT count(*) FROM orgs WHERE name = 'Changed'") == [(0,)]
+    assert query(database, "SELECT max(sequence) FROM changes") == before
+    assert query(database, "SELECT count(*) FROM orgs WHERE name = 'Changed'") == [(0,)]
 
 
 def test_apply_of_no_file(database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

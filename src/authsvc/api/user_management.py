@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from authsvc_workos.user_management.v1.user_management_pb2 import (
     GetUserByExternalIdRequest,
     GetUserByExternalIdResponse,
@@ -20,7 +23,7 @@ from authsvc_workos.user_management.v1.user_management_pb2_grpc import UserManag
 from authsvc.api.convert_workos import fill_person, fill_session, person_id, session_id
 from authsvc.api.listing import wanted
 from authsvc.api.lookup import looked_up
-from authsvc.domain.keyset import Position, Span, page
+from authsvc.domain.keyset import Page, Position, Span, page
 from authsvc.domain.sessions import SessionRecord
 from authsvc.domain.ulid import Ulid
 from authsvc.domain.users import Person
@@ -29,6 +32,7 @@ from authsvc.store.backends import BackendReads
 from authsvc.store.writes import Writes
 
 _LIST = "list"
+_Row = TypeVar("_Row", Person, SessionRecord)
 
 
 class UserManagementServicer(UserManagementServiceServicer):
@@ -66,13 +70,11 @@ class UserManagementServicer(UserManagementServiceServicer):
         async def fetch(span: Span) -> list[Person]:
             return await self._reads.people(span, email, org_id)
 
-        found = await page(query, fetch, lambda person: Position(person.created_at, person.id))
+        found = await page(query, fetch, _position)
         response = ListUsersResponse(object=_LIST)
         for person in found.rows:
             fill_person(response.data.add(), person)
-        _fill_cursors(
-            response.list_metadata, found.before and person_id(found.before), found.after and person_id(found.after)
-        )
+        _fill_cursors(response.list_metadata, found, person_id)
         return response
 
     async def ListSessions(self, request: ListSessionsRequest, context: object) -> ListSessionsResponse:
@@ -86,13 +88,11 @@ class UserManagementServicer(UserManagementServiceServicer):
             return await self._reads.sessions(user_id, span)
 
         query = await wanted(request, "session", find)
-        found = await page(query, fetch, lambda session: Position(session.created_at, session.id))
+        found = await page(query, fetch, _position)
         response = ListSessionsResponse(object=_LIST)
         for session in found.rows:
             fill_session(response.data.add(), session)
-        _fill_cursors(
-            response.list_metadata, found.before and session_id(found.before), found.after and session_id(found.after)
-        )
+        _fill_cursors(response.list_metadata, found, session_id)
         return response
 
     async def RevokeSession(self, request: RevokeSessionRequest, context: object) -> RevokeSessionResponse:
@@ -105,9 +105,13 @@ class UserManagementServicer(UserManagementServiceServicer):
         return RevokeSessionResponse()
 
 
-def _fill_cursors(target: ListMetadata, before: str | None, after: str | None) -> None:
+def _position(row: Person | SessionRecord) -> Position:
+    return Position(row.created_at, row.id)
+
+
+def _fill_cursors(target: ListMetadata, found: Page[_Row], id_of: Callable[[_Row], str]) -> None:
     target.SetInParent()
-    if before:
-        target.before = before
-    if after:
-        target.after = after
+    if found.before:
+        target.before = id_of(found.before)
+    if found.after:
+        target.after = id_of(found.after)

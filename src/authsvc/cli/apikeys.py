@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 from authsvc.cli.tables import moment, table
+from authsvc.cli.values import choice, credential
 from authsvc.config import Settings
-from authsvc.domain.tokens import PERMISSIONS, KeyRecord, Permission
+from authsvc.domain.tokens import KeyRecord, Permission
 from authsvc.errors import Refused
 
 _HEADINGS = ("ID", "NAME", "PERMISSIONS", "CREATED", "LAST USED", "REVOKED")
@@ -55,7 +56,7 @@ def revoke(settings: Settings, options: argparse.Namespace) -> int:
     """Revoke a key; the status is 1 if there is no such key."""
     from authsvc.cli.store import on_store  # noqa: PLC0415
 
-    key = sys.stdin.readline().strip() if options.key == "-" else options.key
+    key = credential(options.key)
     if not on_store(settings, lambda _, writes: writes.revoke_key(key)):
         raise Refused("there is no such API key")
     return 0
@@ -63,11 +64,7 @@ def revoke(settings: Settings, options: argparse.Namespace) -> int:
 
 def permissions(text: str) -> frozenset[Permission]:
     """The value of `--permissions`. Raises `Refused` if one of them is none."""
-    names = [name.strip() for name in text.split(",")]
-    unknown = [name for name in names if name not in PERMISSIONS]
-    if unknown:
-        raise Refused(f"--permissions: {unknown[0]!r} is not one of {', '.join(Permission)}")
-    return frozenset(map(Permission, names))
+    return frozenset(map(Permission, choice("--permissions", text, list(Permission))))
 
 
 def _cells(key: KeyRecord) -> tuple[str, ...]:

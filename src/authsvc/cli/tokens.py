@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from typing import Any
 
+from authsvc.cli.values import credential
 from authsvc.config import Settings
 from authsvc.domain.clock import SECOND
 from authsvc.domain.ids import parse_id
@@ -45,7 +45,7 @@ def revoke(settings: Settings, options: argparse.Namespace) -> int:
     """Revoke a token; the status is 1 if there is no such token."""
     from authsvc.cli.store import on_store  # noqa: PLC0415
 
-    token = sys.stdin.readline().strip() if options.token == "-" else options.token  # noqa: S105
+    token = credential(options.token)
     if not on_store(settings, lambda _, writes: writes.revoke_token(token)):
         raise Refused("there is no such token")
     return 0

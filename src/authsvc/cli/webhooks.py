@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from authsvc.cli.tables import moment, table
+from authsvc.cli.values import choice
 from authsvc.config import Settings
 from authsvc.domain.ids import parse_id
 from authsvc.domain.sessions import SESSION_EVENTS, event_name
@@ -101,7 +102,7 @@ def secret(settings: Settings, options: argparse.Namespace) -> int:
     webhook_id = _id(options.id)
     webhook = _on_deliveries(settings, lambda store: store.webhook(webhook_id))
     if webhook is None:
-        raise Refused(f"there is no webhook {webhook_id}")
+        raise _no_webhook(webhook_id)
     print(secret_of(key_of(settings.webhook_key_file, [webhook]), webhook_id))
     return 0
 
@@ -179,13 +180,7 @@ def retry(settings: Settings, options: argparse.Namespace) -> int:
 
 def events(text: str | None) -> tuple[str, ...]:
     """The value of `--events`, each name once; none if it is left out. Raises `Refused` for an unknown name."""
-    if text is None:
-        return ()
-    names = dict.fromkeys(name.strip() for name in text.split(","))
-    unknown = [name for name in names if name not in SESSION_EVENTS]
-    if unknown:
-        raise Refused(f"--events: {unknown[0]!r} is not one of {', '.join(SESSION_EVENTS)}")
-    return tuple(names)
+    return () if text is None else choice("--events", text, SESSION_EVENTS)
 
 
 def _add_create(actions: Any, database: argparse.ArgumentParser) -> None:
@@ -222,13 +217,17 @@ def _on_webhook(
 ) -> int:
     webhook_id = _id(options.id)
     if not _on_deliveries(settings, lambda store: work(store, webhook_id)):
-        raise Refused(f"there is no webhook {webhook_id}")
+        raise _no_webhook(webhook_id)
     return 0
 
 
 async def _must_exist(store: Deliveries, webhook_id: int) -> None:
     if await store.webhook(webhook_id) is None:
-        raise Refused(f"there is no webhook {webhook_id}")
+        raise _no_webhook(webhook_id)
+
+
+def _no_webhook(webhook_id: int) -> Refused:
+    return Refused(f"there is no webhook {webhook_id}")
 
 
 def _id(text: str) -> int:

@@ -18,9 +18,8 @@ class OneAddress:
     """An ASGI application that hands each request to `grpc`, `grpc_web`, one of those with `fixed` paths, or JSON.
 
     `faces` serve JSON, each under a first segment of the path, in front of which there may be several slashes, and
-    `json` all other paths. `rpcs` are the paths that
-    only gRPC and gRPC-Web may use; path and query have at most `longest` bytes. All doors but native gRPC, which no
-    browser speaks, are under the policy `cors`.
+    `json` all other paths. `rpcs` are the paths that only gRPC and gRPC-Web may use; path and query have at most
+    `longest` bytes. All doors but native gRPC, which no browser speaks, are under the policy `cors`.
     """
 
     def __init__(
@@ -65,12 +64,12 @@ class OneAddress:
         return self._fixed.get(scope["path"]) or self._face(scope)
 
     def _face(self, scope: Scope) -> App:
-        path: str = scope["path"]
-        face = self._faces.get(path.lstrip("/").partition("/")[0])
+        path: str = scope["path"].lstrip("/")
+        face = self._faces.get(path.partition("/")[0])
         if face is None:
             return self._json
         # Some of WorkOS's clients put their base URL, slash at its end and all, in front of the path.
-        scope["path"], scope["raw_path"] = "/" + path.lstrip("/"), b"/" + scope["raw_path"].lstrip(b"/")
+        scope["path"], scope["raw_path"] = "/" + path, b"/" + scope["raw_path"].lstrip(b"/")
         return face
 
     def _native(self, scope: Scope) -> App:

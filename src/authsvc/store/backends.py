@@ -35,7 +35,8 @@ from authsvc.domain.sessions import SessionEvent, SessionRecord, SessionState
 from authsvc.domain.tokens import KeyRecord
 from authsvc.domain.ulid import Ulid
 from authsvc.domain.users import Person, UserState, UserType
-from authsvc.store.executor import Executor, Prepared
+from authsvc.store.executor import Executor, Prepared, Row
+from authsvc.store.reads import last_login
 from authsvc.store.schema import OF_SESSION, api_keys, changes, orgs, sessions, users
 
 # Changes that one statement looks through at most: where a filter leaves few of many, other calls get their turn.
@@ -68,12 +69,12 @@ class BackendReads:
 
     async def person_id(self, ulid: Ulid) -> int | None:
         """The id of a person that is not deleted."""
-        row = await self._executor.fetch_one(self._person_id, **_named(ulid))
+        row = await self._executor.fetch_one(self._person_id, **ulid._asdict())
         return row[0] if row else None
 
     async def person(self, ulid: Ulid) -> Person | None:
         """The person, unless deleted."""
-        row = await self._executor.fetch_one(self._person, **_named(ulid))
+        row = await self._executor.fetch_one(self._person, **ulid._asdict())
         return Person._make(row) if row else None
 
     async def person_by_id(self, user_id: int) -> Person | None:
@@ -94,22 +95,22 @@ class BackendReads:
 
     async def person_position(self, ulid: Ulid) -> Position | None:
         """Where a user stands in the list of people, a deleted one too."""
-        row = await self._executor.fetch_one(self._ids[users], **_named(ulid))
+        row = await self._find(users, ulid)
         return Position(row[1], row[0]) if row else None
 
     async def org_id(self, ulid: Ulid) -> int | None:
         """The id of an organization."""
-        row = await self._executor.fetch_one(self._ids[orgs], **_named(ulid))
+        row = await self._find(orgs, ulid)
         return row[0] if row else None
 
     async def session_id(self, ulid: Ulid) -> int | None:
         """The id of a session, in whatever state."""
-        row = await self._executor.fetch_one(self._ids[sessions], **_named(ulid))
+        row = await self._find(sessions, ulid)
         return row[0] if row else None
 
     async def session_position(self, user_id: int, ulid: Ulid) -> Position | None:
         """Where a session of the user, in whatever state, stands in the list of their sessions."""
-        row = await self._executor.fetch_one(self._ids[sessions], **_named(ulid))
+        row = await self._find(sessions, ulid)
         return Position(row[1], row[0]) if row and row[2] == user_id else None
 
     async def sessions(self, user_id: int, span: Span) -> list[SessionRecord]:
@@ -140,6 +141,9 @@ class BackendReads:
                 break
             await asyncio.sleep(0)
         return found
+
+    async def _find(self, table: Table, ulid: Ulid) -> Row | None:
+        return await self._executor.fetch_one(self._ids[table], **ulid._asdict())
 
     async def _numbers(self, span: Span) -> tuple[int, int]:
         """The numbers of changes between which the events of a span are."""
@@ -187,10 +191,6 @@ def _has_ulid(table: Table) -> ColumnElement[bool]:
     return or_(table.c.ulid == bindparam("text"), native)
 
 
-def _named(ulid: Ulid) -> dict[str, Any]:
-    return ulid._asdict()
-
-
 def _bounds(span: Span) -> dict[str, int]:
     return {
         "low_at": span.low.created_at,
@@ -224,9 +224,8 @@ def _is_person() -> tuple[ColumnElement[bool], ...]:
 
 
 def _people() -> Select[*tuple[Any, ...]]:
-    last_login = select(func.max(sessions.c.created_at)).where(sessions.c.user_id == users.c.id).scalar_subquery()
     columns = [users.c[name] for name in Person._fields if name in users.c]
-    return select(*columns, last_login).where(*_is_person())
+    return select(*columns, last_login()).where(*_is_person())
 
 
 def _page_of_people(ascending: bool, has_email: bool, has_org: bool) -> Select[Any]:  # noqa: FBT001 - keys of a table

@@ -92,8 +92,12 @@ def _token() -> Select[*tuple[object, ...]]:
     )
 
 
+def last_login() -> ColumnElement[int]:
+    """When a user of the statement around it signed in last."""
+    return select(func.max(sessions.c.created_at)).where(sessions.c.user_id == users.c.id).scalar_subquery()
+
+
 def _user() -> Select[*tuple[object, ...]]:
-    last_login = select(func.max(sessions.c.created_at)).where(sessions.c.user_id == users.c.id).scalar_subquery()
     # An aggregate has no order of its own: a digit in front lets the reader put the primary domain first.
     marked = case((org_domains.c.is_primary == true(), literal_column("'0'")), else_=literal_column("'1'"))
     separator: Any = literal_column("' '")  # a plain string would stay a parameter without a value
@@ -103,7 +107,7 @@ def _user() -> Select[*tuple[object, ...]]:
         .scalar_subquery()
     )
     columns = [users.c[name] for name in User._fields if name in users.c]
-    return select(*columns, last_login, domains).where(
+    return select(*columns, last_login(), domains).where(
         users.c.id == bindparam("user_id"), users.c.state != UserState.DELETED.value
     )
 
