@@ -21,12 +21,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     func,
     literal_column,
     text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The revision that this code reads and writes: the newest in `migrations`, checked at every start."""
 
 metadata = MetaData(
@@ -166,6 +167,11 @@ users = Table(
     *_recorded(),
     _ulid(),
     Column("external_id", String(200)),
+    Column("password_hash", Text),
+    # A sealed secret, and the last time step whose code was accepted: no code is accepted twice.
+    Column("totp", Text),
+    Column("totp_step", BigInteger),
+    Column("may_impersonate", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("org_id", "user_name"),
     UniqueConstraint("org_id", "login"),
     Index(None, "ulid", unique=True),
@@ -177,11 +183,45 @@ Index("ix_users_people", users.c.created_at, users.c.id, **_only(_PEOPLE))
 Index("ix_users_people_of_org", users.c.org_id, users.c.created_at, users.c.id, **_only(_PEOPLE))
 Index("ix_users_people_by_email", func.lower(users.c.email), users.c.created_at, users.c.id, **_only(_PEOPLE))
 
+# The public keys by which programs prove who they are; the id is the key's `kid`.
+machine_keys = Table(
+    "machine_keys",
+    metadata,
+    _id(),
+    _owner("users", "user_id"),
+    Column("public_key", Text, nullable=False),
+    Column("expires_at", BigInteger),
+    *_recorded(),
+    Index(None, "user_id"),
+)
+
+# The applications that people sign in to. Lists are texts, see domain/clients.py.
+clients = Table(
+    "clients",
+    metadata,
+    _id(),
+    Column("client_id", String(200), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    Column("secret_hash", LargeBinary(32)),
+    Column("native", Boolean, nullable=False),
+    Column("trusted", Boolean, nullable=False),
+    Column("redirect_uris", Text, nullable=False),
+    Column("post_logout_uris", Text, nullable=False),
+    Column("grant_types", Text, nullable=False),
+    Column("access_token_type", SmallInteger, nullable=False),
+    Column("signing_algorithm", String(16), nullable=False),
+    _owner("projects", "project_id", nullable=True),
+    *_recorded(),
+)
+
+# A browser that has been given a cookie is found by the cookie's hash.
 user_agents = Table(
     "user_agents",
     metadata,
     _id(),
     Column("description", Text, nullable=False),
+    Column("cookie_hash", LargeBinary(32), unique=True),
     *_recorded(),
 )
 
@@ -200,7 +240,13 @@ sessions = Table(
     _owner("orgs", "org_id", nullable=True),
     Column("impersonator_email", Text),
     Column("impersonator_reason", Text),
+    # Activity moves the end by `idle_life`, up to `ends_at`; without these it stays where it is.
     Column("expires_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger),
+    Column("idle_life", BigInteger),
+    Column("active_at", BigInteger),
+    Column("authenticated_at", BigInteger),
+    Column("amr", Text),
     Column("ended_at", BigInteger),
     Index(None, "agent_id", "user_id", "created_at", "id"),
     Index(None, "user_id", "created_at"),
@@ -223,6 +269,110 @@ user_grants = Table(
     Index(None, "user_id", "created_at", "id"),
 )
 
+# What a person let a client do. The code is exchanged once; a second time revokes all that came from the first.
+authorizations = Table(
+    "authorizations",
+    metadata,
+    _id(),
+    _owner("clients", "client_id"),
+    _owner("users", "user_id"),
+    _owner("sessions", "session_id", nullable=True),
+    Column("scope", Text, nullable=False),
+    Column("code_hash", LargeBinary(32), unique=True),
+    Column("code_challenge", String(64)),
+    Column("code_expires_at", BigInteger),
+    Column("code_used_at", BigInteger),
+    Column("redirect_uri", Text),
+    Column("nonce", Text),
+    Column("authenticated_at", BigInteger),
+    Column("amr", Text, nullable=False),
+    *_recorded(),
+    Column("revoked_at", BigInteger),
+    Index(None, "user_id"),
+    Index(None, "session_id"),
+    Index(None, "client_id"),
+)
+
+# Each use gives a successor, which follows from the token itself and `salt`: the store could not tell it.
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    _id(),
+    _owner("authorizations", "authorization_id"),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Column("salt", LargeBinary(32), nullable=False),
+    Index(None, "authorization_id"),
+)
+
+# Devices that wait for a person to let them in (RFC 8628). Times in microseconds, `interval` in seconds.
+device_codes = Table(
+    "device_codes",
+    metadata,
+    _id(),
+    Column("device_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("user_hash", LargeBinary(32), nullable=False, unique=True),
+    _owner("clients", "client_id"),
+    Column("scope", Text, nullable=False),
+    Column("state", SmallInteger, nullable=False),
+    _owner("users", "user_id", nullable=True),
+    _owner("sessions", "session_id", nullable=True),
+    Column("authorization_id", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("interval", Integer, nullable=False),
+    Column("asked_at", BigInteger),
+    Index(None, "expires_at"),
+)
+
+# The scopes that a person has let a client have, so that they are not asked again.
+consents = Table(
+    "consents",
+    metadata,
+    _id(),
+    _owner("users", "user_id"),
+    _owner("clients", "client_id"),
+    Column("scope", Text, nullable=False),
+    *_recorded(),
+    UniqueConstraint("user_id", "client_id"),
+    Index(None, "client_id"),
+)
+
+# How often somebody has tried, as the time at which they would have all tries again (GCRA).
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("full_at", BigInteger, nullable=False),
+    Index(None, "full_at"),
+)
+
+# Assertions that have been presented, by their hash, until they would be refused for their age.
+used_assertions = Table(
+    "used_assertions",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "expires_at"),
+)
+
+# What signs tokens: the public key as a JWK, the private one sealed with a key that is not in the database.
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    _id(),
+    Column("algorithm", String(16), nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("private_key", Text, nullable=False),
+    Column("certificate", Text),
+    Column("signs_from", BigInteger, nullable=False),
+    Column("published_until", BigInteger),
+    *_recorded(),
+)
+
 access_tokens = Table(
     "access_tokens",
     metadata,
@@ -230,11 +380,16 @@ access_tokens = Table(
     Column("token_hash", LargeBinary(32), nullable=False, unique=True),
     _owner("users", "user_id"),
     _owner("sessions", "session_id", nullable=True),
+    _owner("clients", "client_id", nullable=True),
+    _owner("authorizations", "authorization_id", nullable=True),
+    Column("scope", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
     Index(None, "user_id"),
     Index(None, "session_id"),
+    Index(None, "authorization_id"),
+    Index(None, "client_id"),
 )
 
 # What a back end calls with. A name is free again once its key is revoked.
