@@ -16,12 +16,14 @@ run: .venv/run.stamp ## Serve the demo data and print lines to try
 	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
 
 SDKS := .venv/workos-10/.stamp .venv/workos-5/.stamp
+# The processes that the tests start would all compile the code anew if none might keep what it compiled.
+TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 test: .venv/dev.stamp tests/interop/node_modules/.stamp $(SDKS) ## Run the whole test suite, or what ARGS says
 ifdef ARGS
-	$(BIN)/python -m pytest $(ARGS)
+	$(TEST) $(ARGS)
 else
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --ignore=tests/hostile
-	$(BIN)/python -m pytest tests/hostile # alone, as it measures
+	$(TEST) --numprocesses=2 --dist=worksteal --ignore=tests/hostile
+	$(TEST) tests/hostile # alone, as it measures
 endif
 
 # Asked for before anything is installed. The versions are in the modules.
@@ -36,8 +38,9 @@ h2spec: go .venv/dev.stamp ## Test HTTP/2 with h2spec (needs Go)
 	@cd tests && ../$(BIN)/python -m conformance.h2spec
 
 SECONDS ?= 300
-fuzz: .venv/dev.stamp ## Throw made-up requests at the transcoding library (SECONDS=300)
+fuzz: .venv/dev.stamp ## Throw made-up requests and messages at the transcoding library (SECONDS=300)
 	cd tests && ../$(BIN)/python -m transcoding.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+	FUZZING=yes $(TEST) --numprocesses=2 tests/transcoding/protojson tests/transcoding/test_google_clients.py tests/doors/test_fuzz.py
 
 bench: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
 	$(BIN)/python bench/transcoding.py
@@ -76,7 +79,7 @@ generate: generate-code tests/interop/node_modules/.stamp ## Write generated/ fr
 generate-code: .venv/dev.stamp
 	mkdir -p $(OUT)/authsvc_web
 	$(BIN)/buf generate --output $(OUT)
-	$(PROTOC) --grpc_python_out=$(OUT) zitadel/auth.proto $(WORKOS)/user_management.proto $(WORKOS)/events.proto
+	$(PROTOC) --grpc_python_out=$(OUT) zitadel/auth.proto $(addprefix $(WORKOS)/,user_management.proto authentication.proto events.proto)
 	rm -rf $(OUT)/authsvc_workos && mv $(OUT)/workos $(OUT)/authsvc_workos
 	find $(OUT)/authsvc_workos -type f -exec sed -i 's/^from workos\./from authsvc_workos./' {} +
 	$(PROTOC) --include_source_info --descriptor_set_out=$(OUT)/authsvc_web/contract.binpb \

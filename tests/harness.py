@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -23,6 +24,8 @@ ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "demo.yaml"
 GIGI = "gigi@zitadel.com"
 BROWSER = "69629023906488334"
+# For clients that speak plain HTTP: by default each loads the certificates of the whole web, which takes 40 ms.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _START_TIMEOUT = 20.0
 _STOP_TIMEOUT = 15.0
 _one_at_a_time = threading.Lock()

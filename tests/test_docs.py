@@ -30,7 +30,7 @@ def test_every_setting_is_in_the_readme(name: str) -> None:
     default = getattr(Settings(), name)
     shown = f"sqlite:///{default}" if name == "database_url" else str(default)
     shown = shown.lower() if isinstance(default, bool) else shown
-    assert row.split("|")[2].strip() == ("none" if default in {None, ()} else f"`{shown}`")
+    assert row.split("|")[2].strip() == ("none" if default in {None, (), ""} else f"`{shown}`")
 
 
 def test_no_setting_is_only_in_the_readme() -> None:

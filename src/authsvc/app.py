@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from authsvc_workos.user_management.v1 import events_pb2, user_management_pb2
+from authsvc_workos.user_management.v1 import authentication_pb2, events_pb2, user_management_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from zitadel import auth_pb2
 
 from authsvc.api.auth import AuthServicer
+from authsvc.api.authentication import AuthenticationServicer
 from authsvc.api.events import EventsServicer
 from authsvc.api.health import HealthServicer
 from authsvc.api.reflection import V1ALPHA, V1AlphaServicer, V1Servicer, v1_service
 from authsvc.api.user_management import UserManagementServicer
+from authsvc.authserver import back_end_sign_ins, open_engine
 from authsvc.config import Settings
 from authsvc.doors.asgi import OneAddress
 from authsvc.doors.asgi_types import App
@@ -28,11 +31,16 @@ from authsvc.doors.limits import Limits
 from authsvc.doors.openapi import describe
 from authsvc.doors.probes import Probes
 from authsvc.doors.workos import WORKOS
+from authsvc.errors import Refused, StartupError
+from authsvc.identity.activity import Activity
 from authsvc.identity.api_keys import KeyAuthenticator
 from authsvc.identity.authenticator import Authenticator
+from authsvc.identity.foreign import ForeignTokens
 from authsvc.identity.rate import Rate
+from authsvc.oidc.app import PATHS, oidc_app
 from authsvc.rpc.method import Method, declared_permission, service_methods
 from authsvc.rpc.pipeline import Pipeline
+from authsvc.store.activity import SessionActivity
 from authsvc.store.backends import BackendReads
 from authsvc.store.executor import Executor
 from authsvc.store.open import open_store
@@ -44,12 +52,14 @@ from authsvc.transcoding import Transcoder
 
 AUTH: ServiceDescriptor = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
 USER_MANAGEMENT: ServiceDescriptor = user_management_pb2.DESCRIPTOR.services_by_name["UserManagementService"]
+AUTHENTICATION: ServiceDescriptor = authentication_pb2.DESCRIPTOR.services_by_name["AuthenticationService"]
 EVENTS: ServiceDescriptor = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
 JSON_PREFIX = "/auth/v1"
 # Methods that need no caller; every other must say in the contract what it needs, or the start fails.
 PUBLIC = frozenset(
     {
         "zitadel.auth.v1.AuthService/Healthz",
+        "workos.user_management.v1.AuthenticationService/*",
         "grpc.health.v1.Health/*",
         "grpc.reflection.v1.ServerReflection/*",
         "grpc.reflection.v1alpha.ServerReflection/*",
@@ -57,11 +67,16 @@ PUBLIC = frozenset(
 )
 
 
+Ending = Callable[[], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """The service in one process: its methods by path, its health, and the store behind them.
 
-    `docs` tells whether the description of the JSON API is served, `cors` which pages may call the one address.
+    `endings` write what is still to be written when the service closes, `apart` are the endpoints and pages of signing
+    in by path. `docs` tells whether the description of the JSON API is served, `cors` which pages may call the one
+    address.
     """
 
     methods: dict[str, Method]
@@ -70,7 +85,8 @@ class Service:
     executor: Executor
     backends: BackendReads
     writes: Writes
-    keys: KeyAuthenticator
+    endings: Sequence[Ending] = ()
+    apart: Mapping[str, App] = field(default_factory=dict)
     docs: bool = True
     cors: Cors = CLOSED
 
@@ -89,6 +105,7 @@ class Service:
             json=zitadel,
             faces=dict.fromkeys(workos.segments(), workos),
             fixed=fixed,
+            apart=self.apart,
             rpcs=self.methods.keys(),
             longest=self.limits.target,
             cors=self.cors,
@@ -96,7 +113,8 @@ class Service:
 
     async def close(self) -> None:
         """Let go of the store, when all that is to be written has been."""
-        await self.keys.close()
+        for ending in self.endings:
+            await ending()
         await self.executor.close()
 
 
@@ -109,15 +127,26 @@ async def open_service(settings: Settings) -> Service:
     """Open the store and build every method.
 
     Raises:
-        StartupError: the database does not have the schema this version needs, or a method cannot be served.
+        StartupError: the database does not have the schema this version needs, the file with the secret key cannot be
+            used, or a method cannot be served.
     """
+    settings = settings.at(settings.listen)
     executor = await open_store(settings.database_url)
     reads, backends, writes = Reads(executor), BackendReads(executor), Writes(executor)
+    try:
+        engine = await open_engine(settings, executor, writes, reads)
+    except Refused as error:
+        await executor.close()
+        raise StartupError(str(error)) from None
     keys = KeyAuthenticator(backends, writes, Rate(settings.api_key_rate))
-    pipeline = Pipeline(Authenticator(reads), keys, CallLog(), settings.call_timeout, settings.max_calls)
+    activity, foreign = Activity(SessionActivity(executor)), ForeignTokens(settings.issuers())
+    users = Authenticator(reads, foreign=foreign if settings.trusted_issuers else None, watch=activity)
+    pipeline = Pipeline(users, keys, CallLog(), settings.call_timeout, settings.max_calls)
+    sign_ins = back_end_sign_ins(engine, settings.terms(settings.issuer), executor, writes, backends, keys)
     api: list[tuple[ServiceDescriptor, object]] = [
         (AUTH, AuthServicer(reads)),
         (USER_MANAGEMENT, UserManagementServicer(backends, writes)),
+        (AUTHENTICATION, AuthenticationServicer(sign_ins, engine.clients, engine.keyring, backends)),
         (EVENTS, EventsServicer(backends)),
     ]
     health = HealthServicer([service.full_name for service, _ in api], partial(answers, executor))
@@ -139,7 +168,8 @@ async def open_service(settings: Settings) -> Service:
         executor,
         backends,
         writes,
-        keys,
+        (keys.close, activity.close, foreign.close),
+        dict.fromkeys(PATHS, oidc_app(engine)),
         settings.docs,
         settings.cors(),
     )
@@ -149,7 +179,7 @@ def api_document() -> dict[str, Any]:
     """The OpenAPI document of the JSON API; needs no store."""
     transcoders = [
         Transcoder(AUTH.methods, prefix=JSON_PREFIX, dialect=ZITADEL),
-        Transcoder([*USER_MANAGEMENT.methods, *EVENTS.methods], dialect=WORKOS),
+        Transcoder([*USER_MANAGEMENT.methods, *AUTHENTICATION.methods, *EVENTS.methods], dialect=WORKOS),
     ]
     return describe(transcoders, partial(declared_permission, public=PUBLIC))
 

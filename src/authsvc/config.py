@@ -5,19 +5,27 @@ Every setting has one name: `listen` in the file, `AUTHSVC_LISTEN` in the enviro
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 import tomllib
 from collections.abc import Collection, Mapping
+from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from authsvc.doors.cors import Cors
+from authsvc.domain.authorizations import Terms
+from authsvc.domain.clock import SECOND
+from authsvc.doors.cors import Cors, origin_mistake
 from authsvc.doors.limits import Limits
 from authsvc.errors import StartupError
+
+if TYPE_CHECKING:  # it brings a client for HTTP, which few commands need
+    from authsvc.identity.foreign import TrustedIssuer
 
 _PREFIX = "AUTHSVC_"
 _FILE = "AUTHSVC_CONFIG"
@@ -26,6 +34,11 @@ _INJECTED = re.compile(r"AUTHSVC_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\w+)")
 _HOST = re.compile(r"[^\s\[\]]+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _DATABASE_URL = re.compile(r"sqlite:///([^?#]+)")
+# The algorithms of RFC 7518 and RFC 9864 whose keys can be published: a key that verifies cannot sign.
+_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+_WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DAY = 86_400
 
 
 class Address(NamedTuple):
@@ -67,9 +80,9 @@ def _file(value: Any) -> Path:
     return path
 
 
-def _beside_the_database(values: dict[str, Any]) -> Path:
+def _beside_the_database(name: str, values: dict[str, Any]) -> Path:
     database: Path = values["database_url"]
-    return database.parent / "webhooks.key"
+    return database.parent / name
 
 
 def _off(value: Any) -> Any:
@@ -81,6 +94,116 @@ def _list(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     return [item.strip() for item in value.split(",")] if value.strip() else []
+
+
+def _split(text: str) -> SplitResult | None:
+    """The parts of an http or https address that carries no credentials, None for anything else."""
+    try:
+        parts = urlsplit(text)
+        is_one = parts.scheme in _DEFAULT_PORTS and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return None
+    return parts if is_one and text.isascii() and not re.search(r"[\s\\]", text) else None
+
+
+def _is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine, to which traffic needs no TLS."""
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return host is not None and (host == "localhost" or host.endswith(".localhost"))
+
+
+def _issuer(value: Any) -> str:
+    text = str(value)
+    if not text:
+        return text
+    parts = _split(text)
+    if mistake := origin_mistake(text) if parts else "must be an address such as https://auth.example.com":
+        raise ValueError(mistake)
+    return _secure_url(text)
+
+
+def _networks(value: Any) -> Any:
+    items = _list(value)
+    try:
+        return tuple(ip_network(str(item)) for item in items)
+    except (TypeError, ValueError):
+        raise ValueError("must be addresses or networks, for example 10.0.0.0/8, 2001:db8::1") from None
+
+
+def _secure_url(value: Any) -> str:
+    parts = _split(text := str(value))
+    if parts is None or parts.fragment or (parts.scheme == "http" and not _is_loopback(parts.hostname)):
+        raise ValueError("must be an https address; http is only for localhost and loopback addresses")
+    return text
+
+
+def _issuer_url(value: Any) -> str:
+    if _split(text := str(value)) is None:
+        raise ValueError("must be an http or https address, just as in the claim iss")
+    return text
+
+
+def _algorithms(value: Any) -> Any:
+    items = _list(value)
+    if not items or not isinstance(items, list | tuple) or any(item not in _ALGORITHMS for item in items):
+        raise ValueError(f"must be some of {', '.join(_ALGORITHMS)}")
+    return tuple(items)
+
+
+_SecureUrl = Annotated[str, BeforeValidator(_secure_url)]
+_NotEmpty = Annotated[str, Field(min_length=1)]
+
+
+class _Foreign(BaseModel):
+    """Another issuer whose tokens are accepted, as it stands in the settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
+
+    issuer: Annotated[str, BeforeValidator(_issuer_url)]
+    audience: _NotEmpty
+    jwks_uri: _SecureUrl | None = None
+    introspection_uri: _SecureUrl | None = None
+    client_id: _NotEmpty | None = None
+    client_secret: _NotEmpty | None = Field(default=None, repr=False)
+    algorithms: Annotated[tuple[str, ...], BeforeValidator(_algorithms)] = ("RS256", "ES256", "EdDSA")
+    user_claim: _NotEmpty = "sub"
+
+    @model_validator(mode="after")
+    def _verifiable(self) -> _Foreign:
+        if not (self.jwks_uri or self.introspection_uri):
+            raise ValueError("needs jwks_uri or introspection_uri")
+        if bool(self.introspection_uri) != bool(self.client_id) or bool(self.client_id) != bool(self.client_secret):
+            raise ValueError("introspection_uri, client_id and client_secret must be set together")
+        return self
+
+
+def _foreign(value: Any) -> tuple[_Foreign, ...]:
+    """Read the list, which in the environment and on the command line is a JSON text; no sentence quotes a value."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else []
+        except ValueError:
+            raise ValueError("must be a list of tables, or a JSON text of one") from None
+    if not isinstance(value, list | tuple) or not all(isinstance(item, dict | _Foreign) for item in value):
+        raise ValueError("must be a list of tables, or a JSON text of one")
+    found = tuple(_one_foreign(number, item) for number, item in enumerate(value, start=1))
+    if len({each.issuer for each in found}) < len(found):
+        raise ValueError("must name each issuer once")
+    return found
+
+
+def _one_foreign(number: int, item: Any) -> _Foreign:
+    try:
+        return _Foreign.model_validate(item)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        message = first["msg"].removeprefix("Value error, ")
+        # A key that is not known may be a secret that has slipped, and is not shown.
+        known = [str(part) for part in first["loc"][:1] if part in _Foreign.model_fields]
+        where = " ".join([f"number {number}", *known])
+        raise ValueError(f"{where}: {message[:1].lower() + message[1:]}") from None
 
 
 class Settings(BaseModel):
@@ -98,9 +221,37 @@ class Settings(BaseModel):
         default=Path("var/authsvc.db"), description="the database, as sqlite:///PATH"
     )
     webhook_key_file: Path = Field(
-        default_factory=_beside_the_database,
+        default_factory=partial(_beside_the_database, "webhooks.key"),
         description="file with the key from which the secrets of webhooks are made; `webhooks.key` beside the database "
         "if not set",
+    )
+    secret_key_file: Path = Field(
+        default_factory=partial(_beside_the_database, "authsvc.key"),
+        description="file with the key under which secrets in the database are sealed; `authsvc.key` beside the "
+        "database if not set",
+    )
+    issuer: Annotated[str, BeforeValidator(_issuer)] = Field(
+        default="", description="URL by which browsers and clients reach the one address; that of `listen` if not set"
+    )
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], BeforeValidator(_networks)] = Field(
+        default=(),
+        description="addresses or networks of proxies whose X-Forwarded-For and Forwarded count, separated by commas",
+    )
+    access_token_life: int = Field(default=3600, ge=60, le=_DAY, description="how long an access token lasts")
+    refresh_token_life: int = Field(
+        default=30 * _DAY, ge=60, le=3650 * _DAY, description="how long a client can go on by refresh tokens"
+    )
+    refresh_token_idle: int = Field(
+        default=7 * _DAY, ge=60, le=3650 * _DAY, description="how long a refresh token may rest"
+    )
+    session_life: int = Field(
+        default=30 * _DAY, ge=60, le=3650 * _DAY, description="how long somebody stays signed in in a browser"
+    )
+    session_idle: int = Field(
+        default=7 * _DAY, ge=60, le=3650 * _DAY, description="how long a session may see no activity"
+    )
+    trusted_issuers: Annotated[tuple[_Foreign, ...], BeforeValidator(_foreign)] = Field(
+        default=(), description="other issuers whose tokens are accepted: tables in the file, elsewhere a JSON text"
     )
     tls_cert: Annotated[Path, BeforeValidator(_file)] | None = Field(
         default=None, description="PEM file with the certificate chain; turns TLS on"
@@ -197,6 +348,34 @@ class Settings(BaseModel):
     def cors(self) -> Cors:
         """Which pages of other origins may call. Raises `ValueError` for a policy that is not safe."""
         return Cors(self.cors_origins, self.cors_credentials, self.cors_headers)
+
+    def at(self, address: Address) -> Settings:
+        """These settings with an issuer: where it is not set, the one address itself, which listens at `address`."""
+        if self.issuer:
+            return self
+        host = "localhost" if address.host in _WILDCARDS else address.host
+        scheme = "https" if self.tls_cert else "http"
+        shown = Address(host, address.port)
+        is_default = address.port == _DEFAULT_PORTS[scheme]
+        origin = str(shown).rpartition(":")[0] if is_default else str(shown)
+        return self.model_copy(update={"issuer": f"{scheme}://{origin}"})
+
+    def terms(self, issuer: str) -> Terms:
+        """Who issues tokens and how long things last, for the rules, which count in microseconds."""
+        return Terms(
+            issuer,
+            access_life=self.access_token_life * SECOND,
+            refresh_life=self.refresh_token_life * SECOND,
+            refresh_idle=self.refresh_token_idle * SECOND,
+            session_life=self.session_life * SECOND,
+            session_idle=self.session_idle * SECOND,
+        )
+
+    def issuers(self) -> tuple[TrustedIssuer, ...]:
+        """The other issuers whose tokens are accepted."""
+        from authsvc.identity.foreign import TrustedIssuer  # noqa: PLC0415 - see above
+
+        return tuple(TrustedIssuer(**each.model_dump()) for each in self.trusted_issuers)
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:

@@ -68,6 +68,14 @@ class PermissionDenied(AuthsvcError):
     localized = False
 
 
+class InsufficientScope(PermissionDenied):
+    """The token is good, but was not given the scope that this needs (RFC 6750, section 3.1)."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"The token does not have the scope {scope}", "AUTHSVC-SC001")
+        self.scope = scope
+
+
 class NotFound(AuthsvcError):
     """What was asked for does not exist, or not for this caller."""
 
@@ -101,6 +109,31 @@ class InvalidParameter(AuthsvcError):
         self.field = field
         self.code = code
         self.sentence = sentence
+
+
+class Coded(AuthsvcError):
+    """A refusal that programs tell from others by a code of a vocabulary, `domain`; `facts` go with it."""
+
+    kind = Kind.INVALID_ARGUMENT
+    localized = False
+    domain: ClassVar[str] = "authsvc"
+
+    def __init__(self, code: str, sentence: str, **facts: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.facts = facts
+
+
+class OAuthRefused(Coded):
+    """A refusal in the words of OAuth (RFC 6749, section 5.2)."""
+
+    domain = "oauth"
+
+
+class StepWanted(Coded):
+    """What was shown is right, but more is wanted."""
+
+    kind = Kind.PERMISSION_DENIED
 
 
 class TooMany(AuthsvcError):

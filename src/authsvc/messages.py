@@ -7,6 +7,7 @@ from collections.abc import Iterable
 CATALOGUE: dict[str, dict[str, str]] = {
     "en": {
         "Errors.Internal": "An internal error occurred",
+        "Errors.Issuer.Unavailable": "The issuer of the token does not answer",
         "Errors.Limit.ExceedsMaximum": "{field}: must not exceed {maximum}",
         "Errors.Store.Unavailable": "The service is temporarily unavailable",
         "Errors.User.NotFound": "User could not be found",

@@ -61,6 +61,7 @@ class Supervisor:
             StartupError: the one address cannot be had.
         """
         self._listener = listener = listen(self._settings.listen)
+        self._settings = self._settings.at(Address(*listener.getsockname()[:2]))
         self._children = [Child("web", lambda link: _web(self._settings, link, listener))]
         if address := self._settings.grpc_listen:
             # A restarted worker takes the port that the first one was given.

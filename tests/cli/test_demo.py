@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from harness import BROWSER, DEMO, GIGI, command, environment
 
@@ -88,6 +90,40 @@ def test_the_page_is_there(demo_run: tuple[subprocess.Popen[str], str]) -> None:
         assert (response.status, response.headers["content-type"]) == (200, "text/html; charset=utf-8")
 
 
+def test_the_printed_password_signs_in(demo_run: tuple[subprocess.Popen[str], str], tmp_path: Path) -> None:
+    """The command line signs in by a browser with what is printed; its token works, and the next is the same."""
+    _, text = demo_run
+    (password,) = re.findall(r"^# password .*: (\S+)$", text, re.MULTILINE)
+    (line,) = re.findall(r"^# TOKEN=\$\((.*)\)$", text, re.MULTILINE)
+    assert re.search(r"^# sign in with a browser: http://127\.0\.0\.1:\d+/login$", text, re.MULTILINE)
+    arguments = [sys.executable, "-m", "authsvc", *line.split()[1:], "--no-browser"]
+    variables = environment({"XDG_CONFIG_HOME": str(tmp_path)})
+    with subprocess.Popen(arguments, stdout=-1, stderr=-1, text=True, env=variables) as process:
+        guard = threading.Timer(20, process.kill)
+        guard.start()
+        assert process.stderr is not None
+        assert process.stderr.readline() == "sign in with a browser at\n"
+        assert _browse(process.stderr.readline().strip(), password) == httpx2.codes.OK
+        output, errors = process.communicate()
+        guard.cancel()
+    assert errors.startswith(f"signed in as {GIGI}; the token is in {tmp_path}")
+    url = line.split()[3]
+    answer = httpx2.get(f"{url}/auth/v1/users/me", headers={"authorization": f"Bearer {output.strip()}"})
+    assert answer.json()["user"]["preferredLoginName"] == GIGI
+    again = subprocess.run(arguments, capture_output=True, text=True, env=variables, check=True, timeout=20)
+    assert (again.stdout, again.stderr) == (output, "")
+
+
+def _browse(url: str, password: str) -> int:
+    """Sign in where a browser is sent, as far as the status of the last page."""
+    with httpx2.Client(follow_redirects=True, headers={"sec-fetch-site": "same-origin"}) as browser:
+        page = browser.get(url)
+        (form,) = [form for form in page.text.split("<form ")[1:] if 'name="password"' in form]
+        (action,), (token,) = (re.findall(rf'{name}="([^"]+)"', form) for name in ("action", 'name="form_token" value'))
+        fields = {"form_token": token, "login_name": GIGI, "password": password}
+        return browser.post(page.url.join(html.unescape(action)), data=fields).status_code
+
+
 def test_all_of_it_can_be_pasted(demo_run: tuple[subprocess.Popen[str], str]) -> None:
     """The whole block, comments included, is a script that runs to its end."""
     _, text = demo_run
@@ -126,7 +162,7 @@ def test_a_demo_that_cannot_begin(tmp_path: Path) -> None:
 def test_lines_follow_the_settings(tmp_path: Path) -> None:
     """Lines name the certificate when TLS is on, and leave out what could not work."""
     addresses = {"web": Address("127.0.0.1", 8443)}
-    trial = demo.Trial("t", "k", "user_1")
+    trial = demo.Trial("t", "k", "user_1", GIGI, "secret")
     secured = demo.lines(Settings.model_construct(tls_cert=tmp_path / "c.pem"), addresses, trial)
     assert f"curl --cacert {tmp_path}/c.pem -L -X GET 'https://127.0.0.1:8443/auth/v1/users/me'" in secured
     assert f"grpcurl -cacert {tmp_path}/c.pem " in secured
@@ -138,3 +174,6 @@ def test_lines_follow_the_settings(tmp_path: Path) -> None:
         assert "buf" not in shown
         assert "/users/user_1/sessions" in shown
     assert "user_management" not in demo.lines(Settings(), addresses, trial._replace(person=None))
+    assert "password" not in demo.lines(Settings(), addresses, trial._replace(password=None))
+    assert f"login --issuer https://127.0.0.1:8443 --cacert {tmp_path}/c.pem --print" in secured
+    assert "https://a.example/login\n" in demo.lines(Settings(issuer="https://a.example"), addresses, trial)

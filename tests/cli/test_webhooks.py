@@ -16,7 +16,7 @@ from authsvc.domain.webhooks import DeliveryState
 from authsvc.store.deliveries import Deliveries
 from authsvc.store.open import open_store
 from authsvc.store.writes import Writes
-from authsvc.webhooks.keys import read_key, secret_of
+from authsvc.webhooks.keys import key_file, secret_of
 
 URL = "https://back.end.example/hook"
 MARA = ("token", "create", "--user", "mara@foocorp.com", "--agent", "69629023906488334")
@@ -64,7 +64,7 @@ def test_the_secret_is_printed_when_a_webhook_is_made_and_whenever_asked(desk: D
         done.stderr,
     )
     assert told
-    assert done.stdout == f"{secret_of(read_key(desk.key_file), int(told[1]))}\n"
+    assert done.stdout == f"{secret_of(key_file(desk.key_file).read(), int(told[1]))}\n"
     assert desk.run("webhook", "secret", told[1]) == done.stdout
 
 
@@ -174,7 +174,7 @@ def test_rotate(desk: Desk, *, lost: bool) -> None:
     if lost:
         desk.key_file.unlink()
     printed = desk.run("webhook", "rotate")
-    key = read_key(desk.key_file)
+    key = key_file(desk.key_file).read()
     assert printed.splitlines() == [f"{webhook_id} {secret_of(key, webhook_id)}" for webhook_id in ids]
     after = [desk.run("webhook", "secret", str(webhook_id)) for webhook_id in ids]
     assert after == [f"{secret_of(key, webhook_id)}\n" for webhook_id in ids]

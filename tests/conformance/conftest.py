@@ -32,7 +32,7 @@ class Served:
         """The client's side of TLS, which offers one version of HTTP."""
         if self.authority is None:
             return None
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.authority.configure_trust(context)
         context.set_alpn_protocols(["h2" if http == 2 else "http/1.1"])
         return context

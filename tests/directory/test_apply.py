@@ -132,7 +132,7 @@ async def test_every_row_has_its_change(writes: Writes, rows: Any) -> None:
         ("{key: read}, {key: draw", "{key: read}, {key: fold}, {key: draw", "1 project changed; 10 entries unchanged"),
         ("{key: draw, displayName: Draws}", "{key: draw}", "1 project changed; 10 entries unchanged"),
         ("roles: [read, draw]}", "roles: [draw]}", "1 project grant changed; 10 entries unchanged"),
-        ("userName: gigi", "userName: gigi\n        state: locked", "1 user changed; 10 entries unchanged"),
+        ("userName: gigi", "userName: gigi\n        state: initial", "1 user changed; 10 entries unchanged"),
         ("{id: 41, user: 101}", "{id: 41, user: 101, state: terminated}", "1 session changed; 10 entries unchanged"),
         ("{id: 41, user: 101}", "{id: 41, user: 101}\n      - {id: 42, user: 100}",
          "1 session created; 11 entries unchanged"),

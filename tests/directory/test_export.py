@@ -16,10 +16,12 @@ from authsvc.directory import apply, export, parse, read
 from authsvc.directory.model import (
     Agent,
     ApiKey,
+    Client,
     Directory,
     Human,
     Impersonator,
     Machine,
+    MachineKey,
     Org,
     Project,
     ProjectGrant,
@@ -361,7 +363,7 @@ async def test_example_of_the_documentation_is_good(executor: SqliteExecutor, wr
     example = text.split("```yaml\n")[1].split("```")[0]
     await apply(writes, parse(example.encode(), "directory.md"))
     shapes = (Directory, Org, Project, ProjectGrant, Role, User, Human, Machine, Agent, Session, Impersonator)
-    for shape in (*shapes, UserGrant, ApiKey):
+    for shape in (*shapes, UserGrant, ApiKey, MachineKey, Client):
         for field in shape.model_fields.values():
             assert f"{field.alias}:" in example
             assert f"`{field.alias}`" in text

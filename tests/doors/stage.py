@@ -114,6 +114,10 @@ class Tokens:
         """The record of `TOKEN`, whatever the hash; nothing is looked up."""
         return TokenRecord(1, 2, 2**62, None, 1, "de-CH", 3, 1, 4, 1, 2**62, 5, None)
 
+    async def foreign_token(self, external_id: str, org_id: int | None) -> TokenRecord | None:
+        """Nothing: there are no other issuers."""
+        return None
+
 
 class Keys:
     """A store that knows one API key, with one permission, and notes when it was used."""
@@ -199,9 +203,7 @@ def stage_service(*, limits: Limits | None = None, **more: Any) -> Service:
         return True
 
     nothing = cast("Any", None)
-    return Service(
-        stage_methods(**more), HealthServicer([NAME], ready), limits or LIMITS, nothing, nothing, nothing, nothing
-    )
+    return Service(stage_methods(**more), HealthServicer([NAME], ready), limits or LIMITS, nothing, nothing, nothing)
 
 
 @dataclass

@@ -215,7 +215,7 @@ def test_tokens_of_today_come_first() -> None:
     """People who may choose are led to what works; what comes later says so."""
     document = api_document()
     assert list(document["components"]["securitySchemes"]) == ["bearer", "oauth2", "apiKey"]
-    assert "Not served yet." in document["components"]["securitySchemes"]["oauth2"]["description"]
+    assert "PKCE (S256)" in document["components"]["securitySchemes"]["oauth2"]["description"]
     requirements = document["paths"]["/auth/v1/users/me"]["get"]["security"]
     assert requirements == [{"bearer": []}, {"oauth2": ["openid"]}]
 

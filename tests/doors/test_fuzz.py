@@ -9,12 +9,13 @@ import orjson
 import pytest
 from doors.peers import WEB, WEB_TEXT, asgi, pack, web_reply
 from doors.stage import TOKEN, path, stage_service
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
+from transcoding.examples import examples
 
 APP = stage_service().one_address()
-ONCE = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+ONCE = examples(100)
 
 visible = st.binary(max_size=60)
 segment = st.sampled_from(

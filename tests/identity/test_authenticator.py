@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -7,9 +8,9 @@ import pytest
 from authsvc.domain.ids import MAX_ID
 from authsvc.domain.orgs import OrgState
 from authsvc.domain.sessions import SessionState
-from authsvc.domain.tokens import TokenRecord, token_hash
+from authsvc.domain.tokens import FOREIGN, TokenRecord, token_hash
 from authsvc.domain.users import UserState
-from authsvc.errors import AuthsvcError, NotFound, PermissionDenied, Unauthenticated, Unavailable
+from authsvc.errors import AuthsvcError, InsufficientScope, NotFound, PermissionDenied, Unauthenticated, Unavailable
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import Caller
 
@@ -36,14 +37,20 @@ NO_SESSION: dict[str, Any] = {"session_id": None, "session_state": None, "sessio
 class Tokens:
     """A reader that knows one token, and remembers what it was asked."""
 
-    def __init__(self, record: TokenRecord | None) -> None:
+    def __init__(self, record: TokenRecord | None, foreign: TokenRecord | None = None) -> None:
         self.record = record
-        self.asked: list[tuple[bytes, int | None]] = []
+        self.foreign = foreign
+        self.asked: list[tuple[bytes | str, int | None]] = []
 
     async def token(self, token_hash: bytes, org_id: int | None) -> TokenRecord | None:
         """The one token, whatever is asked."""
         self.asked.append((token_hash, org_id))
         return self.record
+
+    async def foreign_token(self, external_id: str, org_id: int | None) -> TokenRecord | None:
+        """The one user of another system, whatever is asked."""
+        self.asked.append((external_id, org_id))
+        return self.foreign
 
 
 async def _caller(tokens: Tokens, *, now: int = NOW, org_ids: tuple[str, ...] = ()) -> Caller:
@@ -222,5 +229,107 @@ async def test_store_that_does_not_answer() -> None:
         async def token(self, token_hash: bytes, org_id: int | None) -> TokenRecord | None:
             raise Unavailable("Errors.Store.Unavailable", "AUTHSVC-DB001")
 
+        async def foreign_token(self, external_id: str, org_id: int | None) -> TokenRecord | None:
+            raise AssertionError("the first question has no answer")
+
     with pytest.raises(Unavailable):
         await Authenticator(Down()).caller([f"Bearer {TOKEN}"], [])
+
+
+SCOPES: dict[str, tuple[str | None, bool]] = {
+    "none, of a token that an operator made": (None, True),
+    "openid": ("openid", True),
+    "openid among others": ("profile openid email", True),
+    "another": ("profile", False),
+    "one that begins so": ("openid2", False),
+    "in capitals": ("OPENID", False),
+    "an empty one": ("", False),
+}
+
+
+@pytest.mark.parametrize(("scope", "enough"), SCOPES.values(), ids=SCOPES.keys())
+async def test_scopes(scope: str | None, *, enough: bool) -> None:
+    """A token that a client was given needs the scope openid; one without any scope may be used for everything."""
+    if enough:
+        assert (await _caller(Tokens(RECORD._replace(scope=scope)))).user_id == RECORD.user_id
+        return
+    error = await _refusal(scope=scope)
+    assert isinstance(error, InsufficientScope)
+    assert (error.id, error.scope) == ("AUTHSVC-SC001", "openid")
+
+
+@pytest.mark.parametrize("changed", UNUSABLE.values(), ids=UNUSABLE.keys())
+async def test_scopes_of_unusable_tokens(changed: dict[str, Any]) -> None:
+    """What a token that cannot be used would have been good for is told to nobody."""
+    assert (await _refusal(**changed, scope="profile")).id == "AUTH-7fs1e"
+
+
+class Issuers:
+    """Vouches for one token, and remembers what it was asked."""
+
+    def __init__(self, token: str = TOKEN) -> None:
+        self.token = token
+        self.asked: list[str] = []
+
+    async def subject(self, token: str) -> tuple[object, str] | None:
+        """The one subject, for the one token."""
+        self.asked.append(token)
+        return ("issuer", "external") if token == self.token else None
+
+
+FOREIGN_RECORD = RECORD._replace(**NO_SESSION, id=FOREIGN, expires_at=MAX_ID)
+
+
+async def test_tokens_of_other_issuers() -> None:
+    """A token that the store does not know is good if a trusted issuer vouches for it and the user may call."""
+    tokens, issuers = Tokens(None, FOREIGN_RECORD), Issuers()
+    caller = await Authenticator(tokens, lambda: NOW, foreign=issuers).caller([f"Bearer {TOKEN}"], ["7"])
+    assert caller == Caller(6, 7, 0, None, None, "de")
+    assert tokens.asked == [(token_hash(TOKEN), 7), ("external", 7)]
+
+
+async def test_other_issuers_are_asked_for_nothing_of_ours() -> None:
+    """A token that the store knows, usable or not, is shown to nobody else."""
+    issuers = Issuers()
+    for record in (RECORD, RECORD._replace(revoked_at=NOW), RECORD._replace(expires_at=NOW)):
+        with suppress(Unauthenticated):
+            await Authenticator(Tokens(record), lambda: NOW, foreign=issuers).caller([f"Bearer {TOKEN}"], [])
+    assert issuers.asked == []
+
+
+STRANGERS: dict[str, tuple[TokenRecord | None, Issuers]] = {
+    "nobody vouches": (FOREIGN_RECORD, Issuers("another")),
+    "no such user": (None, Issuers()),
+    "a locked user": (FOREIGN_RECORD._replace(user_state=UserState.LOCKED.value), Issuers()),
+}
+
+
+@pytest.mark.parametrize(("record", "issuers"), STRANGERS.values(), ids=STRANGERS.keys())
+async def test_strangers_are_refused_alike(record: TokenRecord | None, issuers: Issuers) -> None:
+    """Whether no issuer vouches, or for nobody we know or let in: the refusal is that of an unknown token."""
+    with pytest.raises(Unauthenticated) as caught:
+        await Authenticator(Tokens(None, record), lambda: NOW, foreign=issuers).caller([f"Bearer {TOKEN}"], [])
+    assert vars(caught.value) == vars(await _unknown_token())
+
+
+class Noted:
+    """Remembers which sessions have been in use."""
+
+    def __init__(self) -> None:
+        self.sessions: list[tuple[int | None, int]] = []
+
+    def note(self, record: TokenRecord, at: int) -> None:
+        """One more."""
+        self.sessions.append((record.session_id, at))
+
+
+async def test_sessions_in_use_are_noted() -> None:
+    """A call that is let in notes its session; one that is refused notes nothing."""
+    watch, tokens = Noted(), Tokens(RECORD)
+    authenticator = Authenticator(tokens, lambda: NOW, watch=watch)
+    await authenticator.caller([f"Bearer {TOKEN}"], [])
+    for changed in (*UNUSABLE.values(), {"scope": "profile"}, {"known_org": 0}):
+        tokens.record = RECORD._replace(**changed)
+        with pytest.raises(AuthsvcError):
+            await authenticator.caller([f"Bearer {TOKEN}"], [])
+    assert watch.sessions == [(8, NOW)]

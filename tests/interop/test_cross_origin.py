@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import struct
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 import orjson
 import pytest
-import trustme
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_health.v1 import health_pb2
 from harness import Server, serving
@@ -24,13 +18,15 @@ from interop.support import (
     HERE,
     INVALID_TOKEN,
     INVALID_TOKEN_DETAIL,
+    browser,
     error_details,
     from_base64,
     json_answer,
     node,
+    origin,
+    tls,
 )
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CLIENTS = ["connect-web", "grpc-web-text", "grpc-web-binary"]
 STREAMING = ["connect-web", "grpc-web-text"]
 # By name: the policy of a server, and whether pages send credentials to it.
@@ -40,43 +36,10 @@ SERVING = 1
 CUT_OFF = {"error": "TypeError: Failed to fetch"}
 
 
-class _Files(SimpleHTTPRequestHandler):
-    """Pages and packages of this folder."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *arguments: object) -> None:
-        """Nothing."""
-
-
-@contextmanager
-def origin() -> Iterator[str]:
-    """A server of files with an origin of its own."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Files, directory=str(HERE))) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def tls(folder: Path) -> dict[str, str]:
-    """Settings for TLS with a certificate that nobody trusts."""
-    leaf = trustme.CA().issue_cert("127.0.0.1")
-    leaf.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-    leaf.private_key_pem.write_to_path(folder / "key.pem")
-    return {"tls_cert": str(folder / "cert.pem"), "tls_key": str(folder / "key.pem")}
-
-
 @pytest.fixture(scope="module")
 def chromium() -> str:
     """A browser of this machine."""
-    found = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if found is None:
-        pytest.skip("this machine has no chromium")
-    return found
+    return str(browser())
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 import orjson
 import pytest
 from harness import Server
-from interop.support import CALLS, HERE, json_answer, node
+from interop.support import CALLS, HERE, browser, json_answer, node
 
 FOR_BACK_ENDS = [
     ("GET", "/events"),
@@ -18,16 +17,12 @@ FOR_BACK_ENDS = [
     ("GET", "/user_management/users/{id}/sessions"),
     ("POST", "/user_management/sessions/revoke"),
 ]
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
 def visit(server: Server, gigi: str) -> Any:
     """What somebody saw who opened the page, pasted a token and tried GetMyUser."""
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if browser is None:
-        pytest.skip("this machine has no chromium")
-    return orjson.loads(node(HERE / "browser" / "docs.mjs", browser, server.url, gigi))
+    return orjson.loads(node(HERE / "browser" / "docs.mjs", str(browser()), server.url, gigi))
 
 
 def test_the_page_shows_every_operation(visit: Any) -> None:

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from authsvc_workos.user_management.v1 import events_pb2, user_management_pb2
 from google.protobuf.message import Message
-from harness import BROWSER, GIGI, Server, command, serving
+from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, command, serving
 from parity.clients import CLIENTS, Outcome, Target
 from zitadel import auth_pb2
 
@@ -168,7 +168,7 @@ def scene(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scen
 async def _json(scene: Scene, case: Case) -> httpx2.Response:
     url = scene.target.url + case.target.replace("GIGI", scene.names["person"])
     verb = "GET" if case.body is None else "POST"
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=NO_CERTIFICATES) as client:
         return await client.request(verb, url, headers=scene.headers(case.headers), json=case.body)
 
 
@@ -217,7 +217,7 @@ NOT_OURS: dict[str, tuple[str, str, bytes]] = {
 @pytest.mark.parametrize(("verb", "target", "body"), NOT_OURS.values(), ids=NOT_OURS.keys())
 async def test_a_stranger_learns_nothing_of_a_request(scene: Scene, verb: str, target: str, body: bytes) -> None:
     """401 comes before anything that is wrong with a request, and 403 as well."""
-    async with httpx2.AsyncClient(base_url=scene.target.url) as client:
+    async with httpx2.AsyncClient(base_url=scene.target.url, verify=NO_CERTIFICATES) as client:
         for token, status in ((None, 401), ("sk_other", 401), ("{revoked}", 401), ("{gigi}", 401), ("{other}", 403)):
             given = {} if token is None else scene.headers({"authorization": f"Bearer {token}"})
             response = await client.request(verb, target, content=body, headers=given)
@@ -250,7 +250,7 @@ async def test_errors_of_http(
 ) -> None:
     """Whatever is wrong with a request of HTTP, its answer is JSON with a message and has an id."""
     headers = scene.headers(BY_KEY) | ({"content-type": kind} if kind else {})
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=NO_CERTIFICATES) as client:
         response = await client.request(verb, scene.target.url + target, content=body, headers=headers)
     assert (response.status_code, response.json()["message"]) == (status, message)
     assert response.headers["content-type"].partition(";")[0] == "application/json"
@@ -260,7 +260,7 @@ async def test_errors_of_http(
 @pytest.mark.parametrize("slashes", ["/", "//", "///"])
 async def test_a_base_url_may_end_in_a_slash(scene: Scene, slashes: str) -> None:
     """Clients that put it before the path as it is are answered as all others."""
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(verify=NO_CERTIFICATES) as client:
         url = f"{scene.target.url}{slashes}user_management/users"
         response = await client.get(url, headers=scene.headers(BY_KEY))
     assert (response.status_code, response.json()["object"]) == (200, "list")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from google.protobuf.message import Message
 from harness import BROWSER, GIGI, Server, command, serving
 from parity.clients import CLIENTS, Outcome, Target
 from zitadel import auth_pb2, object_pb2
+
+from authsvc.domain.clock import now
+from authsvc.domain.tokens import token_hash
 
 
 @dataclass
@@ -144,7 +149,7 @@ def _tokens(server: Server, folder: Path) -> dict[str, str]:
     tokens = {
         "gigi": server.token(GIGI, BROWSER),
         "machine": server.token("weaver-birds@zitadel.com"),
-        "expired": server.token(GIGI, BROWSER, ttl="1s"),
+        "expired": server.token(GIGI, BROWSER),
         "revoked": server.token(GIGI, BROWSER),
         "locked": server.token("locked@parity.example"),
         "deleted": server.token("deleted@parity.example"),
@@ -153,7 +158,17 @@ def _tokens(server: Server, folder: Path) -> dict[str, str]:
     }
     _apply(server, folder, AFTER)
     command("token", "revoke", tokens["revoked"], database_url=server.database_url)
+    _expire(server, tokens["expired"])
     return tokens
+
+
+def _expire(server: Server, token: str) -> None:
+    """Let the life of a token have been over this very moment, which nobody has to wait for."""
+    path = server.database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
+        row = (now(), token_hash(token))
+        changed = connection.execute("UPDATE access_tokens SET expires_at = ? WHERE token_hash = ?", row)
+        assert changed.rowcount == 1
 
 
 async def _outcomes(scene: Scene, case: Case) -> dict[str, Outcome]:

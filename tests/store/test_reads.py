@@ -11,10 +11,11 @@ from zitadel import auth_pb2
 from authsvc import directory
 from authsvc.api.auth import AuthServicer
 from authsvc.domain.clock import SECOND
-from authsvc.domain.ids import parse_id
+from authsvc.domain.ids import MAX_ID, parse_id
 from authsvc.domain.paging import Page, page
 from authsvc.domain.sessions import MAX_SESSIONS
-from authsvc.domain.tokens import token_hash
+from authsvc.domain.tokens import TokenRecord, token_hash
+from authsvc.domain.users import UserState
 from authsvc.errors import PermissionDenied
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import Caller
@@ -184,11 +185,12 @@ async def test_sessions_are_bounded(store: Store) -> None:
     """An agent with more users than a list may hold shows the newest."""
     await store.apply(_people(more=_sessions('id: 41, user: "11", createdAt: 2020-01-01T00:00:00Z')))
     columns = (
-        "1, 1, 1, 'u' || n, 'u' || n, '', '', '', '', '', 0, '', '', 0, '', 0, NULL, '', NULL, 0, 1, 1, 1, NULL, NULL"
+        "1, 1, 1, 'u' || n, 'u' || n, '', '', '', '', '', 0, '', '', 0, '', 0, NULL, '', NULL, 0, 1, 1, 1, NULL, NULL, "
+        "NULL, NULL, NULL, 0"
     )
     last = 999 + MAX_SESSIONS + 5
     numbers = f"WITH RECURSIVE s (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM s WHERE n < {last})"
-    others = f"NULL, 10, NULL, NULL, NULL, NULL, NULL, {2**62}, NULL"
+    others = f"NULL, 10, NULL, NULL, NULL, NULL, NULL, {2**62}, NULL, NULL, NULL, NULL, NULL, NULL"
     sessions = f"SELECT n, 31, n, 1, 1, n * 10000000000000, 1, {others} FROM s"
     async with store.executor.transaction() as tx:
         await tx.execute(Prepared(f"{numbers} INSERT INTO users SELECT n, {columns} FROM s", (), {}))
@@ -361,6 +363,42 @@ async def test_token_without_a_session(store: Store) -> None:
     assert record.revoked_at is not None
 
 
+async def test_what_a_token_of_a_client_tells(store: Store) -> None:
+    """A token comes with its scope and client, and its session's activity, idle life and impersonator, or without."""
+    await store.apply(_people(more=_sessions('id: 41, user: "11"')))
+    token_id, token = await store.writes.create_token(11, 41, HOUR)
+    _, plain = await store.writes.create_token(11, None, HOUR)
+    values = {"id": 7, "client_id": "web", "name": "Web", "state": 1, "native": False, "trusted": True}
+    lists = dict.fromkeys(("redirect_uris", "post_logout_uris", "grant_types", "signing_algorithm"), "")
+    about = {"active_at": 5, "idle_life": 6, "impersonator_email": "help@o.example", "impersonator_reason": "Help"}
+    async with store.writes.transaction() as tx:
+        await store.writes.put(tx, schema.clients, {**values, **lists, "access_token_type": 0})
+        await store.writes.put(tx, schema.access_tokens, {"id": token_id, "client_id": 7, "scope": "openid email"})
+        await store.writes.put(tx, schema.sessions, {"id": 41, **about})
+    record = await store.reads.token(token_hash(token), None)
+    assert record is not None
+    assert record[-5:] == ("openid email", 7, 5, 6, "help@o.example")
+    record = await store.reads.token(token_hash(plain), None)
+    assert record is not None
+    assert record[-5:] == (None,) * 5
+
+
+async def test_the_holder_of_a_token_of_another_issuer(store: Store) -> None:
+    """A user whom another system knows by an id has what any token tells of its user, in force and of no session."""
+    await store.apply(_people().replace("userName: gigi,", "userName: gigi, externalId: g-1,"))
+    for org_id, known in {None: None, 1: 1, 3: 0}.items():
+        record = await store.reads.foreign_token("g-1", org_id)
+        assert record is not None
+        language = record.preferred_language
+        assert record == TokenRecord(0, 11, MAX_ID, None, 1, language, 1, 1, None, None, None, None, known)
+    await store.apply(_people().replace("userName: gigi,", "userName: gigi, externalId: g-1, state: locked,"))
+    record = await store.reads.foreign_token("g-1", None)
+    assert record is not None
+    assert record.user_state == UserState.LOCKED
+    for unknown in ("G-1", "g-2", "", "11"):
+        assert await store.reads.foreign_token(unknown, None) is None
+
+
 # The demo data, as a whole.
 
 
@@ -427,8 +465,8 @@ async def test_sessions_of_no_agent_cost_nothing(savanna: Store) -> None:
 async def test_every_read_uses_an_index(store: Store) -> None:
     """No read scans a table that grows: users, sessions, grants, tokens, changes, organizations and their parts."""
     reads = store.reads
-    statements = [reads._token, reads._user, reads._sessions, *reads._grants.values()]
-    given = dict.fromkeys(("token_hash", "org_id", "user_id", "agent_id", "offset", "limit", "now"), 1)
+    statements = [reads._token, reads._foreign_token, reads._user, reads._sessions, *reads._grants.values()]
+    given = dict.fromkeys(("token_hash", "external_id", "org_id", "user_id", "agent_id", "offset", "limit", "now"), 1)
     for prepared in statements:
         plan = store.executor._reader.execute(
             f"EXPLAIN QUERY PLAN {prepared.sql}", prepared.arguments(given)

@@ -104,15 +104,16 @@ def run(
     check: Check = check,
     largest: int = LARGEST,
     timed: bool = True,
+    inputs: int | None = None,
 ) -> Report:
-    """Fuzz until the time is over or a violation is found."""
+    """Fuzz until the time is over, a violation is found, or so many inputs have been tried."""
     rng = random.Random(seed)
     supplies = {face.name: Inputs(rng, largest) for face in FACES.values()}
     report = Report()
     start = time.monotonic()
     for face, request in _requests(rng, supplies):
         report.seconds = time.monotonic() - start
-        if report.seconds >= seconds:
+        if report.seconds >= seconds or report.inputs == inputs:
             return report
         report.inputs += 1
         try:

@@ -25,8 +25,9 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2
 from google.rpc.code_pb2 import Code
 from google.rpc.status_pb2 import Status
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from transcoding.examples import examples
 from transcoding.foreign import methods, rule
 from transcoding.protojson.strategies import canonical, messages
 
@@ -37,7 +38,6 @@ from authsvc.transcoding.asgi import Application, Context, Failure
 with warnings.catch_warnings(action="ignore", category=ImportWarning):  # it would like to have grpcio-status
     from google.api_core import exceptions, rest_helpers, rest_streaming
 
-SETTINGS = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 HOST = "http://shop.example"
 STRICT = Dialect(errors=aip193_error)
 
@@ -144,10 +144,9 @@ class Parts(NamedTuple):
         return TRANSCODER.match(self.method, raw_path.encode(), query.encode(), headers), body.encode()
 
 
-@pytest.mark.parametrize("numbers", [False, True], ids=["names", "numbers"])
 @pytest.mark.parametrize("name", CASES)
-@settings(SETTINGS, max_examples=40)
-@given(data=st.data())
+@examples(24)
+@given(data=st.data(), numbers=st.booleans())
 def test_request_arrives_as_the_same_message(name: str, data: st.DataObject, *, numbers: bool) -> None:
     """Whatever a client can say, the service hears; also where it adds the defaults of required fields."""
     message = data.draw(_expressible(name))
@@ -243,7 +242,7 @@ def _contents(message: Any, field: Any) -> Iterator[Any]:
         yield content
 
 
-@settings(SETTINGS, max_examples=150)
+@examples(60)
 @given(message=messages(Item))
 def test_answer_with_enum_numbers_is_read_back(message: Any) -> None:
     """A client that asks for enum numbers gets them, and reads the message that was sent."""
@@ -361,7 +360,7 @@ def _without_any(message: Any) -> Any:
     return message
 
 
-@settings(SETTINGS, max_examples=100)
+@examples(40)
 @given(
     sent=st.lists(messages(Event, depth=1).map(_without_any), max_size=3),
     cuts=st.lists(st.integers(0, 1 << 16), max_size=12),

@@ -16,7 +16,8 @@ from authsvc.store.deliveries import Deliveries
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 from authsvc.webhooks.dispatcher import Dispatcher, Sender
-from authsvc.webhooks.keys import fingerprint, make_key, read_key, secret_of
+from authsvc.webhooks.keys import fingerprint, secret_of
+from authsvc.webhooks.keys import key_file as key_file_at
 from authsvc.webhooks.outcome import Outcome
 from authsvc.webhooks.sender import HttpSender
 
@@ -38,7 +39,7 @@ class Stage:
     async def filled(cls, executor: SqliteExecutor, key_file: Path, now: int) -> Self:
         """A stage with one organization, one person and one agent, and the key file."""
         stage = cls(executor, key_file, now)
-        make_key(key_file)
+        key_file_at(key_file).make()
         async with stage.writes.transaction() as tx:
             await stage.writes.put(tx, schema.orgs, {"id": ORG, "name": "Savanna", "state": 1}, owner=ORG)
             await stage.writes.put(tx, schema.users, _PERSON, owner=ORG)
@@ -47,7 +48,7 @@ class Stage:
 
     async def create_webhook(self, url: str, events: tuple[str, ...] = ()) -> int:
         """The id of a new webhook, whose secret is made from the key file."""
-        return await self.deliveries.create_webhook(url, fingerprint(read_key(self.key_file)), events)
+        return await self.deliveries.create_webhook(url, fingerprint(key_file_at(self.key_file).read()), events)
 
     def clock(self) -> int:
         """The time."""
@@ -55,7 +56,7 @@ class Stage:
 
     def secret(self, webhook_id: int) -> str:
         """The secret of a webhook."""
-        return secret_of(read_key(self.key_file), webhook_id)
+        return secret_of(key_file_at(self.key_file).read(), webhook_id)
 
     async def sign_in(self) -> int:
         """Open a session: one event."""

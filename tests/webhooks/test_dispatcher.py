@@ -17,10 +17,11 @@ from authsvc.domain.clock import SECOND
 from authsvc.domain.webhooks import DeliveryState
 from authsvc.doors.workos import event_json
 from authsvc.errors import Unavailable
+from authsvc.identity.keyfile import new_key
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.webhooks import dispatcher as module
 from authsvc.webhooks.dispatcher import AT_ONCE, EACH, KEPT, LEASE
-from authsvc.webhooks.keys import fingerprint, new_key, replace_key
+from authsvc.webhooks.keys import fingerprint, key_file
 from authsvc.webhooks.outcome import Outcome
 from authsvc.webhooks.schedule import PAUSES
 
@@ -387,7 +388,7 @@ async def test_nothing_is_signed_with_another_key(stage: Stage, logs: list[Any])
     await stage.create_webhook(URL)
     await stage.sign_in()
     right, wrong = stage.key_file.read_bytes(), new_key()
-    replace_key(stage.key_file, wrong)
+    key_file(stage.key_file).replace(wrong)
     dispatcher = stage.dispatcher(sender := Scripted(GOOD))
     dispatcher.start()
     await _until(lambda: bool(logs))
@@ -396,7 +397,7 @@ async def test_nothing_is_signed_with_another_key(stage: Stage, logs: list[Any])
         f"webhook_key_file: {stage.key_file} is not the key of the webhooks there are; "
     )
     assert sender.sent == []
-    replace_key(stage.key_file, right)
+    key_file(stage.key_file).replace(right)
     await _until(lambda: bool(sender.sent))
     await dispatcher.stop(10)
 
@@ -406,7 +407,7 @@ async def test_a_new_key_counts_at_once(stage: Stage, endpoint: Make) -> None:
     back_end = endpoint()
     webhook_id = await stage.create_webhook(back_end.url)
     before, key = stage.secret(webhook_id), new_key()
-    await stage.deliveries.set_key(fingerprint(key), lambda: replace_key(stage.key_file, key))
+    await stage.deliveries.set_key(fingerprint(key), lambda: key_file(stage.key_file).replace(key))
     await stage.sign_in()
     await stage.dispatch()
     (request,) = back_end.received

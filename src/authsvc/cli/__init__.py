@@ -9,10 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from authsvc import __version__, config
-from authsvc.cli import apikeys, demo, directory, openapi, serve, tokens, webhooks
+from authsvc.cli import (
+    apikeys,
+    clients,
+    demo,
+    directory,
+    impersonate,
+    keys,
+    login,
+    openapi,
+    serve,
+    tokens,
+    users,
+    webhooks,
+)
 from authsvc.errors import Refused, StartupError, Unavailable
 
-_COMMANDS = (serve, directory, tokens, apikeys, webhooks, openapi, demo)
+_COMMANDS = (serve, directory, login, tokens, users, impersonate, apikeys, clients, keys, webhooks, openapi, demo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import secrets
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from authsvc.cli import serve
+from authsvc.cli import serve, users
 from authsvc.cli.tokens import agent_id, lifetime
 from authsvc.config import Address, Settings
 from authsvc.domain.tokens import Permission, token_hash
@@ -14,6 +16,7 @@ from authsvc.supervisor import Supervisor
 
 _LIFE = "12h"
 _KEY = "demo"  # the name of the API key; that of an earlier demo is revoked
+_PASSWORD_BYTES = 12
 _SERVICE = "zitadel.auth.v1.AuthService"
 _JSON = """
 # everything below can be pasted into another terminal
@@ -37,6 +40,14 @@ _WORKOS = """
 # the same people for a back end with an API key: WorkOS's session API
 KEY={key}
 curl{curl} '{url}/user_management/users/{person}/sessions' -H "Authorization: Bearer $KEY"
+"""
+_SIGN_IN = """
+# sign in with a browser: {issuer}/login
+# login name: {login_name}
+# password (a new one at each start): {password}
+
+# or from the command line, which opens the browser: prints a token of this sign-in, and does not ask a second time
+# TOKEN=$({program} login --issuer {issuer}{login} --print)
 """
 _DOCS = """
 # or in a browser, with the token: {url}/docs
@@ -66,12 +77,14 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 class Trial(NamedTuple):
     """What the lines are filled in with: a token of a user, an API key, and the user's id for back ends.
 
-    The id is None for a program, which has none.
+    The id is None for a program, which has none; nor has it the password, with which people sign in.
     """
 
     token: str
     key: str
     person: str | None
+    login_name: str
+    password: str | None = None
 
 
 def lines(settings: Settings, addresses: dict[str, Address], trial: Trial) -> str:
@@ -81,6 +94,7 @@ def lines(settings: Settings, addresses: dict[str, Address], trial: Trial) -> st
         _JSON: True,
         _GRPC: settings.http == "zttp" and settings.reflection,
         _WORKOS: trial.person is not None,
+        _SIGN_IN: trial.password is not None,
         _DOCS: settings.docs,
     }
     shown = "".join(part for part, wanted in parts.items() if wanted)
@@ -88,6 +102,11 @@ def lines(settings: Settings, addresses: dict[str, Address], trial: Trial) -> st
         token=trial.token,
         key=trial.key,
         person=trial.person,
+        login_name=trial.login_name,
+        password=trial.password,
+        issuer=settings.at(addresses["web"]).issuer,
+        login=f" --cacert {tls}" if tls else "",
+        program=_program(),
         url=serve.url(settings, addresses),
         web=addresses["web"],
         service=_SERVICE,
@@ -96,11 +115,18 @@ def lines(settings: Settings, addresses: dict[str, Address], trial: Trial) -> st
     )
 
 
+def _program() -> str:
+    """How this command was called, if by its name."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "authsvc" else "authsvc"
+
+
 def _prepare(settings: Settings, options: argparse.Namespace) -> Trial:
     """Bring the database to what the file lists; a token and a key for the lines."""
     from authsvc import directory  # noqa: PLC0415 - heavy, and only for commands on the database
     from authsvc.api.convert_workos import person_id  # noqa: PLC0415
     from authsvc.cli.store import on_store  # noqa: PLC0415
+    from authsvc.identity.passwords import hash_password  # noqa: PLC0415
     from authsvc.store.backends import BackendReads  # noqa: PLC0415
     from authsvc.store.executor import Executor  # noqa: PLC0415
     from authsvc.store.migrate import migrate  # noqa: PLC0415
@@ -117,6 +143,12 @@ def _prepare(settings: Settings, options: argparse.Namespace) -> Trial:
         _, key = await writes.create_key(_KEY, frozenset(Permission))
         record = await Reads(executor).token(token_hash(token), None)
         person = await BackendReads(executor).person_by_id(record.user_id) if record else None
-        return Trial(token, key, person_id(person) if person else None)
+        if person is None:
+            return Trial(token, key, None, options.user)
+        # Never one that is known to everybody: the demo may be reachable from elsewhere.
+        password = secrets.token_urlsafe(_PASSWORD_BYTES)
+        accounts, account = await users.find(executor, writes, options.user)
+        await accounts.set_password(account, hash_password(password), end_sessions=False)
+        return Trial(token, key, person_id(person), options.user, password)
 
     return on_store(settings, fill)

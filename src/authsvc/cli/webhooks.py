@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from authsvc.cli.flags import with_settings
 from authsvc.cli.tables import moment, table
 from authsvc.cli.values import choice
 from authsvc.config import Settings
@@ -32,12 +33,14 @@ def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argpar
     actions = webhook.add_subparsers(metavar="ACTION", required=True)
     _add_create(actions, database)
     printing = actions.add_parser(
-        "secret", parents=[database, _key_file(database)], help="print a webhook's secret again"
+        "secret", parents=[database, with_settings(database, "webhook_key_file")], help="print a webhook's secret again"
     )
     printing.add_argument("id", metavar="ID", help="the webhook's id")
     printing.set_defaults(run=secret)
     rotating = actions.add_parser(
-        "rotate", parents=[database, _key_file(database)], help="make a new key, and print the new secrets"
+        "rotate",
+        parents=[database, with_settings(database, "webhook_key_file")],
+        help="make a new key, and print the new secrets",
     )
     rotating.set_defaults(run=rotate)
     listing = actions.add_parser("list", parents=[database], help="print all webhooks")
@@ -82,7 +85,8 @@ def create(settings: Settings, options: argparse.Namespace) -> int:
 
 def _key(path: Path, webhooks: list[Webhook]) -> bytes:
     """The key of these webhooks; a new one if there are none, and no file."""
-    from authsvc.webhooks.keys import NoKey, key_of, make_key  # noqa: PLC0415
+    from authsvc.identity.keyfile import NoKey  # noqa: PLC0415
+    from authsvc.webhooks.keys import key_file, key_of  # noqa: PLC0415
 
     try:
         return key_of(path, webhooks)
@@ -90,7 +94,7 @@ def _key(path: Path, webhooks: list[Webhook]) -> bytes:
         if webhooks:
             # A new key would make their secrets void.
             raise Refused(f"{error}, but there are webhooks whose secrets it gave") from None
-    key = make_key(path)
+    key = key_file(path).make()
     print(f"made the key file {path.absolute()}: keep a copy of it", file=sys.stderr)
     return key
 
@@ -109,12 +113,13 @@ def secret(settings: Settings, options: argparse.Namespace) -> int:
 
 def rotate(settings: Settings, options: argparse.Namespace) -> int:
     """Put a new key in place of the one there may be; print each webhook's id and new secret."""
-    from authsvc.webhooks.keys import fingerprint, new_key, replace_key, secret_of  # noqa: PLC0415
+    from authsvc.identity.keyfile import new_key  # noqa: PLC0415
+    from authsvc.webhooks.keys import fingerprint, key_file, secret_of  # noqa: PLC0415
 
     key = new_key()
 
     def put_in_place() -> None:
-        replace_key(settings.webhook_key_file, key)
+        key_file(settings.webhook_key_file).replace(key)
 
     found = _on_deliveries(settings, lambda store: store.set_key(fingerprint(key), put_in_place))
     for webhook in found:
@@ -185,24 +190,15 @@ def events(text: str | None) -> tuple[str, ...]:
 
 def _add_create(actions: Any, database: argparse.ArgumentParser) -> None:
     creating = actions.add_parser(
-        "create", parents=[database, _key_file(database)], help="print the secret of a new webhook"
+        "create",
+        parents=[database, with_settings(database, "webhook_key_file")],
+        help="print the secret of a new webhook",
     )
     creating.add_argument("--url", required=True, metavar="URL", help="where to send; https, or http to this machine")
     wanted = f"what to tell, separated by commas: {', '.join(SESSION_EVENTS)}; all of it if left out"
     creating.add_argument("--events", metavar="LIST", help=wanted)
     creating.add_argument("--insecure", action="store_true", help="allow http to other machines, too")
     creating.set_defaults(run=create)
-
-
-def _key_file(database: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """The flag of the key file, beside that of the database."""
-    name = "webhook_key_file"
-    parser = argparse.ArgumentParser(add_help=False)
-    group = parser.add_argument_group("settings")
-    description = Settings.model_fields[name].description
-    group.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar="VALUE", help=description)
-    parser.set_defaults(settings=[*database.get_default("settings"), name])
-    return parser
 
 
 def _on_deliveries(settings: Settings, work: Callable[[Deliveries], Awaitable[_T]]) -> _T:

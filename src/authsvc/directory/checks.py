@@ -8,11 +8,19 @@ from typing import NamedTuple, TypeVar
 from authsvc.directory.fields import KeyState
 from authsvc.directory.index import Index
 from authsvc.directory.mistakes import Path, dotted
-from authsvc.directory.model import Directory, Project, ProjectGrant, UserGrant, each
+from authsvc.directory.model import Client, Directory, Project, ProjectGrant, UserGrant, each
+from authsvc.domain.registration import Registration, faults
 from authsvc.domain.sessions import SessionState
 from authsvc.domain.users import split_login_name
 
 _H = TypeVar("_H", bound=Hashable)
+# What a file calls the fields of a registration.
+_CLIENT_KEYS = {
+    "native": "native",
+    "redirect_uris": "redirectUris",
+    "post_logout_uris": "postLogoutRedirectUris",
+    "grant_types": "grantTypes",
+}
 
 
 class Finding(NamedTuple):
@@ -31,6 +39,7 @@ def check(directory: Directory, index: Index, latest: int) -> Iterator[Finding]:
     yield from _user_names(directory)
     yield from _public_ids(directory)
     yield from _api_keys(directory)
+    yield from _clients(directory, index)
     yield from _project_roles(directory)
     yield from _project_grants(directory, index)
     yield from _sessions(directory, index, latest)
@@ -94,6 +103,37 @@ def _api_keys(directory: Directory) -> Iterator[Finding]:
         yield from _repeated(uses, lambda permission, _: f"{permission} is given twice")
     for values in (names, hashes):
         yield from _repeated(values, lambda _, first: f"is that of another key already, {dotted(first[:-1])}")
+
+
+def _clients(directory: Directory, index: Index) -> Iterator[Finding]:
+    uses = ((("clients", c, "clientId"), client.client_id) for c, client in each(directory.clients))
+    yield from _repeated(uses, lambda _, first: f"is that of another client already, {dotted(first[:-1])}")
+    for c, client in each(directory.clients):
+        if client.project is not None and client.project not in index.projects:
+            yield _no_such("project", ("clients", c, "project"), client.project)
+        for fault in () if _is_in_part(client) else faults(_registration(client)):
+            item = () if fault.item is None else (fault.item,)
+            yield Finding(("clients", c, _CLIENT_KEYS[fault.field], *item), fault.text)
+
+
+def _is_in_part(client: Client) -> bool:
+    """Whether there are mistakes in its lists, so that the others would not be whole."""
+    lists: tuple[tuple[object, ...], ...] = (
+        client.redirect_uris,
+        client.post_logout_redirect_uris,
+        client.grant_types,
+    )
+    return any(len(list(each(items))) < len(items) for items in lists)
+
+
+def _registration(client: Client) -> Registration:
+    return Registration(
+        client.secret_hash is None,
+        client.native,
+        client.redirect_uris,
+        client.post_logout_redirect_uris,
+        client.grant_types,
+    )
 
 
 def _project_roles(directory: Directory) -> Iterator[Finding]:

@@ -18,6 +18,8 @@ from authsvc.domain.users import UserType
 from authsvc.store.executor import Transaction
 from authsvc.store.schema import (
     api_keys,
+    clients,
+    machine_keys,
     org_domains,
     orgs,
     project_grants,
@@ -54,7 +56,12 @@ _FIXED = {
         "project_grant_id": "project grant",
     },
     api_keys: {"key_hash": "keyHash"},
+    machine_keys: {"user_id": "user", "public_key": "publicKey"},
+    # A file that is older than a new secret must not bring the old one back.
+    clients: {"client_id": "clientId", "secret_hash": "secretHash"},
 }
+# Fixed columns of which only it is said that they differ.
+_NOT_SHOWN = frozenset({"key_hash", "public_key", "secret_hash"})
 
 # Columns whose numbers stand for words.
 _WORDS: dict[str, type[IntEnum]] = {"type": UserType, "auth_method": AuthMethod}
@@ -63,6 +70,7 @@ _WORDS: dict[str, type[IntEnum]] = {"type": UserType, "auth_method": AuthMethod}
 _UNIQUE = {
     users: ("user", {"external_id": "externalId"}),
     api_keys: ("API key", {"name": "name", "key_hash": "keyHash"}),
+    clients: ("client", {"client_id": "clientId"}),
 }
 
 
@@ -104,7 +112,7 @@ class Conflicts:
         stored = fixed and await self._writes.stored(self._tx, entry.table, entry.values["id"], fixed)
         for column, value in (stored or {}).items():
             if not _is_kept(column, value, entry):
-                is_shown = column != "key_hash"
+                is_shown = column not in _NOT_SHOWN
                 what = f"the {fixed[column]} {_shown(column, value)}" if is_shown else f"another {fixed[column]}"
                 return entry.path, f"in the database this id has {what}, which cannot be changed"
         return None

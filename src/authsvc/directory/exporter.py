@@ -10,8 +10,10 @@ import yaml
 from sqlalchemy import Table, select
 
 from authsvc.directory.fields import KeyState, time_text
+from authsvc.domain.clients import SIGNING_ALGORITHMS, ClientState
 from authsvc.domain.grants import GrantState
 from authsvc.domain.orgs import OrgState
+from authsvc.domain.registration import DEFAULT_GRANTS
 from authsvc.domain.sessions import AuthMethod, SessionState
 from authsvc.domain.tokens import Permission
 from authsvc.domain.users import AccessTokenType, Gender, UserState, UserType, login_name
@@ -25,13 +27,27 @@ except ImportError:  # PyYAML built without libyaml: the same, but slower
 
 _WIDTH = 110
 # What is not of the directory: what has happened, and what only this instance can go on with.
-_LEFT_OUT = frozenset({schema.changes, schema.access_tokens, schema.webhooks, schema.deliveries})
+_LEFT_OUT = frozenset(
+    {
+        schema.access_tokens,
+        schema.attempts,
+        schema.authorizations,
+        schema.changes,
+        schema.consents,
+        schema.deliveries,
+        schema.device_codes,
+        schema.refresh_tokens,
+        schema.signing_keys,
+        schema.used_assertions,
+        schema.webhooks,
+    }
+)
 
 Row = dict[str, Any]
 
 
 async def export(executor: Executor) -> str:
-    """The whole directory as YAML, ordered by ids, without defaults. Access tokens and webhooks are not part of it."""
+    """The whole directory as YAML, ordered by ids, without defaults: no tokens, signing keys or webhooks."""
     # A write transaction, because that is the kind which sees one state of the database throughout.
     async with executor.transaction() as tx:
         rows = {table.name: await _rows(executor, tx, table) for table in schema.metadata.sorted_tables}
@@ -59,6 +75,7 @@ class _Export:
         self._roles = self._owned("project_roles", "project_id")
         self._project_grants = self._owned("project_grants", "project_id")
         self._users = self._owned("users", "org_id")
+        self._machine_keys = self._owned("machine_keys", "user_id")
         self._sessions = self._owned("sessions", "agent_id")
         self._references = {user["id"]: self._reference(user) for user in rows["users"]}
 
@@ -69,6 +86,7 @@ class _Export:
             agents=[self._agent(row) for row in self._rows["user_agents"]],
             userGrants=[self._user_grant(row) for row in self._rows["user_grants"]],
             apiKeys=[_api_key(row) for row in self._rows["api_keys"]],
+            clients=[_client(row) for row in self._rows["clients"]],
         )
 
     def _owned(self, table: str, owner: str) -> defaultdict[int, list[Row]]:
@@ -93,7 +111,19 @@ class _Export:
             state=_word(OrgState, row["state"], OrgState.ACTIVE),
             domains=self._domain_names(row["id"]),
             projects=[self._project(project) for project in self._projects[row["id"]]],
-            users=[_user(user) for user in self._users[row["id"]]],
+            users=[self._user(user) for user in self._users[row["id"]]],
+        )
+
+    def _user(self, row: Row) -> Row:
+        is_human = row["type"] == UserType.HUMAN
+        return _given(
+            **_identity(row, "user"),
+            externalId=row["external_id"],
+            userName=row["user_name"],
+            login=row["login"] if row["login"] != row["user_name"] else None,
+            state=_word(UserState, row["state"], UserState.ACTIVE),
+            human=_human(row) if is_human else None,
+            machine=None if is_human else _machine(row, self._machine_keys[row["id"]]),
         )
 
     def _project(self, row: Row) -> Row:
@@ -142,19 +172,6 @@ def _project_grant(row: Row) -> Row:
     return _given(**_identity(row), org=str(row["org_id"]), roles=row["role_keys"].split("\n"))
 
 
-def _user(row: Row) -> Row:
-    is_human = row["type"] == UserType.HUMAN
-    return _given(
-        **_identity(row, "user"),
-        externalId=row["external_id"],
-        userName=row["user_name"],
-        login=row["login"] if row["login"] != row["user_name"] else None,
-        state=_word(UserState, row["state"], UserState.ACTIVE),
-        human=_human(row) if is_human else None,
-        machine=None if is_human else _machine(row),
-    )
-
-
 def _human(row: Row) -> Row:
     full_name = f"{row['first_name']} {row['last_name']}"
     return _given(
@@ -168,15 +185,43 @@ def _human(row: Row) -> Row:
         email=_given(email=row["email"], verified=bool(row["email_verified"])),
         phone=_given(phone=row["phone"], verified=bool(row["phone_verified"])),
         passwordChanged=_time(row["password_changed_at"]),
+        passwordHash=row["password_hash"],
+        totp=row["totp"],
     )
 
 
-def _machine(row: Row) -> Row:
+def _machine(row: Row, keys: list[Row]) -> Row:
     return _given(
         name=row["display_name"],
         description=row["description"],
         accessTokenType=_word(AccessTokenType, row["access_token_type"], AccessTokenType.BEARER),
         secretHash=row["secret_hash"],
+        mayImpersonate=bool(row["may_impersonate"]),
+        keys=[_machine_key(key) for key in keys],
+    )
+
+
+def _machine_key(row: Row) -> Row:
+    return _given(**_identity(row), publicKey=row["public_key"], expiresAt=_time(row["expires_at"]))
+
+
+def _client(row: Row) -> Row:
+    grants = [grant.rpartition(":")[2] for grant in row["grant_types"].split()]
+    is_usual = sorted(row["grant_types"].split()) == sorted(DEFAULT_GRANTS)
+    return _given(
+        **_identity(row),
+        clientId=row["client_id"],
+        name=row["name"],
+        state=_word(ClientState, row["state"], ClientState.ACTIVE),
+        secretHash=None if row["secret_hash"] is None else _hash(row["secret_hash"]),
+        native=bool(row["native"]),
+        trusted=bool(row["trusted"]),
+        redirectUris=row["redirect_uris"].split(),
+        postLogoutRedirectUris=row["post_logout_uris"].split(),
+        grantTypes=None if is_usual else grants,
+        accessTokenType=_word(AccessTokenType, row["access_token_type"], AccessTokenType.BEARER),
+        signingAlgorithm=row["signing_algorithm"] if row["signing_algorithm"] != SIGNING_ALGORITHMS[0] else None,
+        project=str(row["project_id"] or ""),
     )
 
 
@@ -185,7 +230,7 @@ def _api_key(row: Row) -> Row:
     return _given(
         **_identity(row),
         name=row["name"],
-        keyHash=f"sha256:{row['key_hash'].hex()}",
+        keyHash=_hash(row["key_hash"]),
         permissions=permissions if set(permissions) != set(Permission) else None,
         state=_word(KeyState, KeyState.ACTIVE if row["revoked_at"] is None else KeyState.REVOKED, KeyState.ACTIVE),
     )
@@ -195,6 +240,10 @@ def _identity(row: Row, prefix: str = "") -> Row:
     # Ids in quotes, as in the API's JSON: tools that read YAML numbers as floats would round them.
     imported = f"{prefix}_{row['ulid']}" if row.get("ulid") else None
     return {"id": str(row["id"]), "workosId": imported, "createdAt": _time(row["created_at"])}
+
+
+def _hash(digest: bytes) -> str:
+    return f"sha256:{digest.hex()}"
 
 
 def _time(microseconds: int | None) -> str | None:

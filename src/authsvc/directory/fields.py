@@ -14,9 +14,11 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from authsvc.domain.clients import SIGNING_ALGORITHMS, ClientState, GrantType
 from authsvc.domain.grants import GrantState
 from authsvc.domain.ids import parse_id
 from authsvc.domain.orgs import OrgState
+from authsvc.domain.registration import SHORT_NAMES, is_client_id
 from authsvc.domain.sessions import AuthMethod, SessionState
 from authsvc.domain.tokens import KEY_PREFIX, PERMISSIONS, Permission, is_key_name
 from authsvc.domain.ulid import parse_public_id
@@ -34,6 +36,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 # The string format of password hashes: $algorithm$parameters$salt$hash.
 _PHC = re.compile(r"\$[a-z0-9-]{1,32}(\$[A-Za-z0-9+/.,=_:-]+)+")
 _KEY_HASH = re.compile(r"sha256:[0-9a-fA-F]{64}")
+# A compact JWE (RFC 7516) without an encrypted key: header, nothing, nonce, content, tag.
+_SEALED = re.compile(r"[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 # Control characters, line and paragraph separators, and halves of characters.
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp", "Cs"})
 
@@ -163,6 +167,33 @@ def _key_hash(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("sha256:"))
 
 
+def _client_id(text: str) -> str:
+    if not is_client_id(text):
+        raise wrong("must have 1 to 200 visible ASCII characters")
+    return text
+
+
+def _client_secret_hash(text: str) -> bytes:
+    if not _KEY_HASH.fullmatch(text):
+        raise wrong(
+            "must be sha256: and the secret's SHA-256 as 64 hexadecimal digits, never the secret itself; "
+            "`printf %s SECRET | sha256sum` tells it"
+        )
+    return bytes.fromhex(text.removeprefix("sha256:"))
+
+
+def _grant_type(text: str) -> GrantType:
+    if text not in SHORT_NAMES:
+        raise wrong(f"must be one of {', '.join(SHORT_NAMES)}")
+    return SHORT_NAMES[text]
+
+
+def _signing_algorithm(text: str) -> str:
+    if text not in SIGNING_ALGORITHMS:
+        raise wrong(f"must be one of {', '.join(SIGNING_ALGORITHMS)}")
+    return text
+
+
 def _permission(text: str) -> Permission:
     if text not in PERMISSIONS:
         raise wrong(f"must be one of {', '.join(Permission)}")
@@ -231,6 +262,14 @@ IpAddress = Annotated[str, _from_text(_ip_address)]
 OrgPublicId = Annotated[str, _public_id("org")]
 UserPublicId = Annotated[str, _public_id("user")]
 SessionPublicId = Annotated[str, _public_id("session")]
+Sealed = Annotated[
+    str, _matching(_SEALED, 1024, "must be a sealed secret as `export` writes it, never the secret itself")
+]
+ClientId = Annotated[str, _from_text(_client_id)]
+ClientSecretHash = Annotated[bytes, _from_text(_client_secret_hash)]
+AnyGrantType = Annotated[GrantType, _from_text(_grant_type)]
+AnySigningAlgorithm = Annotated[str, _from_text(_signing_algorithm)]
+AnyClientState = Annotated[ClientState, _choice(ClientState)]
 KeyName = Annotated[str, _from_text(_key_name)]
 KeyHash = Annotated[bytes, _from_text(_key_hash)]
 AnyPermission = Annotated[Permission, _from_text(_permission)]

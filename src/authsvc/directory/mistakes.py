@@ -15,8 +15,15 @@ Path = tuple[str | int, ...]
 # look like one, and where secrets are expected only if they are one.
 _KEY = re.compile(r"[A-Za-z]{1,40}")
 _BESIDE_SECRETS = {
-    "machine": frozenset({"name", "description", "accessTokenType", "secretHash"}),
-    "apiKeys": frozenset({"id", "name", "keyHash", "permissions", "state", "createdAt"}),
+    part: frozenset(keys.split())
+    for part, keys in {
+        "human": "firstName lastName nickName displayName preferredLanguage gender avatarUrl email verified phone "
+        "passwordChanged passwordHash totp",
+        "machine": "name description accessTokenType secretHash mayImpersonate keys id publicKey expiresAt createdAt",
+        "apiKeys": "id name keyHash permissions state createdAt",
+        "clients": "id clientId name state secretHash native trusted redirectUris postLogoutRedirectUris grantTypes "
+        "accessTokenType signingAlgorithm project createdAt",
+    }.items()
 }
 
 

@@ -17,14 +17,19 @@ from pydantic.alias_generators import to_camel
 
 from authsvc.directory.fields import (
     AnyAuthMethod,
+    AnyClientState,
     AnyGender,
     AnyGrantState,
+    AnyGrantType,
     AnyKeyState,
     AnyOrgState,
     AnyPermission,
     AnySessionState,
+    AnySigningAlgorithm,
     AnyTokenType,
     AnyUserState,
+    ClientId,
+    ClientSecretHash,
     Domain,
     Email,
     Flag,
@@ -39,6 +44,7 @@ from authsvc.directory.fields import (
     OrgPublicId,
     Phone,
     Prose,
+    Sealed,
     SecretHash,
     SessionPublicId,
     Time,
@@ -49,8 +55,11 @@ from authsvc.directory.fields import (
     wrong,
 )
 from authsvc.directory.mistakes import Path
+from authsvc.directory.public_keys import PublicKey
+from authsvc.domain.clients import SIGNING_ALGORITHMS
 from authsvc.domain.grants import GrantState
 from authsvc.domain.orgs import OrgState
+from authsvc.domain.registration import DEFAULT_GRANTS
 from authsvc.domain.tokens import Permission
 from authsvc.domain.users import AccessTokenType, Gender, UserState, UserType
 
@@ -116,6 +125,17 @@ class Human(_Shape):
     email: HumanEmail | None = None
     phone: HumanPhone | None = None
     password_changed: Time | None = None
+    password_hash: SecretHash | None = Field(default=None, repr=False)
+    totp: Sealed | None = Field(default=None, repr=False)
+
+
+class MachineKey(_Shape):
+    """A public key by which a program proves who it is."""
+
+    id: Id
+    public_key: PublicKey
+    expires_at: Time | None = None
+    created_at: Time | None = None
 
 
 class Machine(_Shape):
@@ -125,6 +145,8 @@ class Machine(_Shape):
     description: Prose = ""
     access_token_type: AnyTokenType = AccessTokenType.BEARER
     secret_hash: SecretHash | None = Field(default=None, repr=False)
+    may_impersonate: Flag = False
+    keys: Many[MachineKey] = ()
 
 
 class User(_Shape):
@@ -259,7 +281,26 @@ class ApiKey(_Shape):
     created_at: Time | None = None
 
 
-Entity = Org | Project | ProjectGrant | User | Agent | Session | UserGrant | ApiKey
+class Client(_Shape):
+    """An application that people sign in to."""
+
+    id: Id
+    client_id: ClientId
+    name: Name
+    state: AnyClientState | None = None
+    secret_hash: ClientSecretHash | None = Field(default=None, repr=False)
+    native: Flag = False
+    trusted: Flag = False
+    redirect_uris: Many[Line] = ()
+    post_logout_redirect_uris: Many[Line] = ()
+    grant_types: Many[AnyGrantType] = Field(default=DEFAULT_GRANTS, min_length=1)
+    access_token_type: AnyTokenType = AccessTokenType.BEARER
+    signing_algorithm: AnySigningAlgorithm = SIGNING_ALGORITHMS[0]
+    project: Id | None = None
+    created_at: Time | None = None
+
+
+Entity = Org | Project | ProjectGrant | User | Agent | Session | UserGrant | ApiKey | MachineKey | Client
 
 
 class Directory(_Shape):
@@ -269,6 +310,7 @@ class Directory(_Shape):
     agents: Many[Agent] = ()
     user_grants: Many[UserGrant] = ()
     api_keys: Many[ApiKey] = ()
+    clients: Many[Client] = ()
 
     def all_projects(self) -> Iterator[tuple[Path, Org, Project]]:
         """Every project with its path and owner."""
@@ -288,6 +330,12 @@ class Directory(_Shape):
             for u, user in each(org.users):
                 yield ("orgs", o, "users", u), org, user
 
+    def all_machine_keys(self) -> Iterator[tuple[Path, Org, User, MachineKey]]:
+        """Every key of a program with its path, its program and that one's organization."""
+        for path, org, user in self.all_users():
+            for k, key in each(user.machine.keys if user.machine else ()):
+                yield (*path, "machine", "keys", k), org, user, key
+
     def all_sessions(self) -> Iterator[tuple[Path, Agent, Session]]:
         """Every session with its path and agent."""
         for a, agent in each(self.agents):
@@ -300,7 +348,9 @@ class Directory(_Shape):
         yield from ((path, project) for path, _, project in self.all_projects())
         yield from ((path, grant) for path, _, _, grant in self.all_project_grants())
         yield from ((path, user) for path, _, user in self.all_users())
+        yield from ((path, key) for path, _, _, key in self.all_machine_keys())
         yield from ((("agents", a), agent) for a, agent in each(self.agents))
         yield from ((path, session) for path, _, session in self.all_sessions())
         yield from ((("userGrants", g), grant) for g, grant in each(self.user_grants))
         yield from ((("apiKeys", k), key) for k, key in each(self.api_keys))
+        yield from ((("clients", c), client) for c, client in each(self.clients))

@@ -15,6 +15,8 @@ _MANY = {
     "sessions": "sessions",
     "user_grants": "user grants",
     "api_keys": "API keys",
+    "machine_keys": "machine keys",
+    "clients": "clients",
 }
 
 

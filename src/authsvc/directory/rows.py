@@ -39,10 +39,12 @@ def entries(directory: Directory) -> Iterator[Entry]:
     yield from _orgs(directory)
     yield from _projects(directory)
     yield from _users(directory)
+    yield from _machine_keys(directory)
     yield from _agents(directory)
     yield from _sessions(directory, index)
     yield from _user_grants(directory, index)
     yield from _api_keys(directory)
+    yield from _clients(directory)
 
 
 def _orgs(directory: Directory) -> Iterator[Entry]:
@@ -110,10 +112,14 @@ def _human(human: Human) -> Values:
         "phone_verified": bool(human.phone and human.phone.verified),
         "description": "",
         "access_token_type": 0,
+        "may_impersonate": False,
     }
-    if human.password_changed is not None:
-        values["password_changed_at"] = human.password_changed
-    return values
+    theirs = {
+        "password_changed_at": human.password_changed,
+        "password_hash": human.password_hash,
+        "totp": human.totp,
+    }
+    return {**values, **_kept(**theirs)}
 
 
 def _machine(machine: Machine) -> Values:
@@ -132,7 +138,20 @@ def _machine(machine: Machine) -> Values:
         "description": machine.description,
         "access_token_type": machine.access_token_type.value,
         "secret_hash": machine.secret_hash,
+        "may_impersonate": machine.may_impersonate,
     }
+
+
+def _machine_keys(directory: Directory) -> Iterator[Entry]:
+    for path, org, user, key in directory.all_machine_keys():
+        values = {
+            "id": key.id,
+            "user_id": user.id,
+            "public_key": key.public_key,
+            "expires_at": key.expires_at,
+            **_kept(created_at=key.created_at),
+        }
+        yield Entry(schema.machine_keys, values, org.id, path)
 
 
 def _agents(directory: Directory) -> Iterator[Entry]:
@@ -195,6 +214,26 @@ def _api_keys(directory: Directory) -> Iterator[Entry]:
             **_kept(created_at=key.created_at),
         }
         yield Entry(schema.api_keys, values, None, ("apiKeys", k), stamp="revoked_at" if is_revoked else None)
+
+
+def _clients(directory: Directory) -> Iterator[Entry]:
+    for c, client in each(directory.clients):
+        values = {
+            "id": client.id,
+            "client_id": client.client_id,
+            "name": client.name,
+            "secret_hash": client.secret_hash,
+            "native": client.native,
+            "trusted": client.trusted,
+            "redirect_uris": "\n".join(client.redirect_uris),
+            "post_logout_uris": "\n".join(client.post_logout_redirect_uris),
+            "grant_types": " ".join(sorted(client.grant_types)),
+            "access_token_type": client.access_token_type.value,
+            "signing_algorithm": client.signing_algorithm,
+            "project_id": client.project,
+            **_kept(state=client.state, created_at=client.created_at),
+        }
+        yield Entry(schema.clients, values, None, ("clients", c))
 
 
 def _kept(**given: Any) -> Values:

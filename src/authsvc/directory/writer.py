@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import ClauseElement, Column, Table, bindparam, delete, insert, select, update
 
 from authsvc.directory.conflicts import Conflicts
+from authsvc.directory.endings import end, ends, settled
 from authsvc.directory.reader import Document
 from authsvc.directory.report import Report
 from authsvc.directory.rows import Entry, entries
-from authsvc.domain.users import UserState
+from authsvc.domain.clock import Clock, now
 from authsvc.store.executor import Transaction
-from authsvc.store.schema import org_domains, orgs, project_roles, projects, sessions, users
+from authsvc.store.schema import org_domains, orgs, project_roles, projects, sessions
 from authsvc.store.writes import Writes
 
 # Rows without an id of their own: the column that names their owner, and what each row holds.
@@ -24,11 +25,12 @@ _PARTS: dict[Table, tuple[Column[int], tuple[str, ...]]] = {
 }
 
 
-async def apply(writes: Writes, document: Document) -> Report:
+async def apply(writes: Writes, document: Document, clock: Clock = now) -> Report:
     """Create and change what the file lists; touch nothing else.
 
     An organization's domains and a project's roles are lists of the entry itself: they become what the file says.
-    A user who is deleted is signed out everywhere.
+    Whoever is deleted, or may sign in no longer, is signed out everywhere, and what clients were let do for them is
+    over; so is everything that a client has been given which is no longer active.
 
     Raises:
         DirectoryError: the database holds something that the file contradicts. Then nothing has changed.
@@ -45,18 +47,18 @@ async def apply(writes: Writes, document: Document) -> Report:
         for entry in touched:
             await _remove_parts(writes, tx, entry)
         changing = {(entry.table, entry.values["id"]) for entry in touched}
+        endings = [entry for entry in rows if await ends(writes, tx, entry)]
         for entry in rows:
             is_touched = (entry.table, entry.values["id"]) in changing
+            values = await settled(writes, tx, entry)
             outcome = await writes.put(
-                tx, entry.table, entry.values, owner=entry.owner, touched=is_touched, stamp=entry.stamp
+                tx, entry.table, values, owner=entry.owner, touched=is_touched, stamp=entry.stamp
             )
             report.count(entry.table.name, outcome)
             if is_touched:
                 await _add_parts(writes, tx, entry)
-        for entry in rows:
-            if entry.table is users and entry.values["state"] == UserState.DELETED:
-                ended = await writes.end_sessions(tx, entry.values["id"], entry.owner)
-                report.count(sessions.name, "changed", ended)
+        for entry in endings:
+            report.count(sessions.name, "changed", await end(writes, tx, entry, clock()))
     return report
 
 

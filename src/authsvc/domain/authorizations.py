@@ -6,6 +6,9 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from authsvc.domain.clock import SECOND
+from authsvc.domain.orgs import OrgState
+from authsvc.domain.sessions import SessionState
+from authsvc.domain.users import USABLE_STATES
 
 CODE_LIFE = 60 * SECOND
 """How long an authorization code may be exchanged, in microseconds (RFC 9700 and OAuth 2.1: short)."""
@@ -50,3 +53,94 @@ class Terms(NamedTuple):
     refresh_idle: int
     session_life: int
     session_idle: int
+
+
+class Standing(NamedTuple):
+    """What decides whether anything may still happen in a user's name; the last four are None without a session."""
+
+    user_id: int
+    user_state: int
+    org_id: int
+    org_state: int
+    session_id: int | None
+    session_state: int | None
+    session_expires_at: int | None
+    impersonator: str | None
+
+    def is_good(self, at: int) -> bool:
+        """Whether user and organization may sign in, and the session, if there is one, goes on at this time."""
+        if self.user_state not in USABLE_STATES or self.org_state != OrgState.ACTIVE:
+            return False
+        if self.session_id is None:
+            return True
+        return self.session_state == SessionState.ACTIVE and (self.session_expires_at or 0) > at
+
+
+class Authorized(NamedTuple):
+    """An authorization as the store holds it. `client_id` is the number of the client's row; times in microseconds."""
+
+    id: int
+    client_id: int
+    scope: str
+    code_challenge: str | None
+    code_expires_at: int | None
+    code_used_at: int | None
+    redirect_uri: str | None
+    nonce: str | None
+    authenticated_at: int | None
+    amr: str
+    revoked_at: int | None
+    standing: Standing
+
+    def is_good(self, at: int) -> bool:
+        """Whether tokens may come from it at this time."""
+        return self.revoked_at is None and self.standing.is_good(at)
+
+    @property
+    def holder(self) -> Holder:
+        """Whom its tokens are about."""
+        who = self.standing
+        return Holder(who.user_id, who.org_id, who.session_id, self.authenticated_at, self.amr, who.impersonator)
+
+
+class CodeRequest(NamedTuple):
+    """What a code is bound to, besides client and session: `challenge` is that of RFC 7636, made by S256."""
+
+    redirect_uri: str
+    challenge: str
+    nonce: str | None
+
+
+class RefreshRecord(NamedTuple):
+    """A refresh token with the authorization that it comes from. Times in microseconds.
+
+    It can be used until `expires_at`; `ends_at` is when the last of its successors is over.
+    """
+
+    id: int
+    created_at: int
+    expires_at: int
+    ends_at: int
+    used_at: int | None
+    salt: bytes
+    authorized: Authorized
+
+
+class AccessRecord(NamedTuple):
+    """An access token for whoever asks what it is worth. Times in microseconds.
+
+    `client_id` is the number of the client's row, `scope` None if the token was made by the operator.
+    """
+
+    id: int
+    client_id: int | None
+    authorization_id: int | None
+    scope: str | None
+    created_at: int
+    expires_at: int
+    revoked_at: int | None
+    standing: Standing
+
+    def is_good(self, at: int) -> bool:
+        """Whether it can be used at this time."""
+        return self.revoked_at is None and self.expires_at > at and self.standing.is_good(at)

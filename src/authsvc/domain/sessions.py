@@ -60,9 +60,11 @@ class Session(NamedTuple):
 
 
 class SignIn(NamedTuple):
-    """How a session came about. `org_id` is the organization for which the user signed in, `lifetime` in microseconds.
+    """How a session came about. `org_id` is the organization for which the user signed in, times in microseconds.
 
-    `impersonator_email` is who signed in as the user, and `impersonator_reason` why.
+    `impersonator_email` is who signed in as the user, and `impersonator_reason` why. `authenticated_at` and `amr`
+    (RFC 8176, separated by spaces) are set when the user has just shown who they are; `idle_life` is how long the
+    session lasts without activity, None if that does not matter.
     """
 
     auth_method: AuthMethod = AuthMethod.UNKNOWN
@@ -72,6 +74,16 @@ class SignIn(NamedTuple):
     impersonator_email: str | None = None
     impersonator_reason: str | None = None
     lifetime: int = LIFETIME
+    authenticated_at: int | None = None
+    amr: str | None = None
+    idle_life: int | None = None
+
+    def ends(self, at: int) -> dict[str, int | None]:
+        """When a session that begins or is renewed `at` this time ends, as columns."""
+        if self.idle_life is None:
+            return {"expires_at": at + self.lifetime, "ends_at": None, "idle_life": None}
+        expires_at = at + min(self.lifetime, self.idle_life)
+        return {"expires_at": expires_at, "ends_at": at + self.lifetime, "idle_life": self.idle_life}
 
 
 class SessionRecord(NamedTuple):

@@ -26,7 +26,9 @@ class TokenRecord(NamedTuple):
     """An access token with all that decides whether it may be used: its user, organization and session.
 
     Fields of a missing user, organization or session are None. `known_org` is whether the organization that the
-    request names exists, None if it names none. Times in microseconds.
+    request names exists, None if it names none. `scope` has words separated by spaces, and is None for tokens that an
+    operator made, which may be used for everything. `impersonator` is the e-mail address of who really calls, None for
+    the user. Times in microseconds.
     """
 
     id: int
@@ -42,8 +44,15 @@ class TokenRecord(NamedTuple):
     session_expires_at: int | None
     agent_id: int | None
     known_org: int | None
+    scope: str | None = None
+    client_id: int | None = None
+    session_active_at: int | None = None
+    session_idle_life: int | None = None
+    impersonator: str | None = None
 
 
+FOREIGN = 0
+"""In the place of the id, for tokens of other issuers: no token of ours has it."""
 KEY_PREFIX = "sk_"
 MAX_KEY_NAME = 200  # characters
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from types import MappingProxyType
 
 from authsvc.doors.asgi_types import App, Receive, Scope, Send
 from authsvc.doors.cors import CLOSED, Cors
@@ -19,7 +20,8 @@ class OneAddress:
 
     `faces` serve JSON, each under a first segment of the path, in front of which there may be several slashes, and
     `json` all other paths. `rpcs` are the paths that only gRPC and gRPC-Web may use; path and query have at most
-    `longest` bytes. All doors but native gRPC, which no browser speaks, are under the policy `cors`.
+    `longest` bytes. All doors but native gRPC, which no browser speaks, are under the policy `cors`. The applications
+    `apart`, by path, are not: they know people by cookies, and have a policy of their own that no setting opens.
     """
 
     def __init__(
@@ -33,8 +35,10 @@ class OneAddress:
         rpcs: Container[str],
         longest: int,
         cors: Cors = CLOSED,
+        apart: Mapping[str, App] = MappingProxyType({}),
     ) -> None:
         self._grpc = grpc
+        self._apart = apart
         self._grpc_web = cors.around(grpc_web)
         self._json = cors.around(json)
         self._faces = {segment: cors.around(face) for segment, face in faces.items()}
@@ -65,7 +69,7 @@ class OneAddress:
 
     def _face(self, scope: Scope) -> App:
         path: str = scope["path"].lstrip("/")
-        face = self._faces.get(path.partition("/")[0])
+        face = self._apart.get("/" + path) or self._faces.get(path.partition("/")[0])
         if face is None:
             return self._json
         # Some of WorkOS's clients put their base URL, slash at its end and all, in front of the path.

@@ -94,7 +94,7 @@ class Cors:
     def __post_init__(self) -> None:
         if self.origins != ("*",):
             for number, origin in enumerate(self.origins, start=1):
-                if mistake := _mistake(origin):
+                if mistake := origin_mistake(origin):
                     raise ValueError(f"item {number} of cors_origins {mistake}")
         elif self.credentials:
             raise ValueError("cors_credentials needs a cors_origins that names each origin, not *")
@@ -112,7 +112,7 @@ class Cors:
 CLOSED = Cors()
 
 
-def _mistake(origin: str) -> str | None:
+def origin_mistake(origin: str) -> str | None:
     """What keeps a browser from ever sending this origin, or makes it unsafe."""
     for pattern, sentence in _MISTAKES:
         if pattern.search(origin):

@@ -19,19 +19,21 @@ are the people, where are they signed in, and sign them out, as WorkOS's clients
 
 The same address serves the same calls as gRPC and gRPC-Web: an operation's `x-rpc` is the path, without its slash.
 
-**Tokens** are opaque. `authsvc token create` makes one; paste it as `bearer`. The endpoints of `oauth2`, by which
-people will sign in themselves, are not served yet. **API keys** are made by `authsvc apikey create`; paste one as
-`apiKey`. A token is good for nothing where an API key is asked for, nor is a key where a token is.
+**Tokens** come from signing in, by the endpoints of `oauth2`, which `/.well-known/openid-configuration` describes.
+`authsvc login --print` signs in and prints one, and `authsvc token create` makes one; paste it as `bearer`. **API
+keys** are made by `authsvc apikey create`; paste one as `apiKey`. A token is good for nothing where an API key is asked
+for, nor is a key where a token is.
 """
 _SCHEMES: dict[str, dict[str, Any]] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A token that `authsvc token create` has made."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token, such as `authsvc login --print` prints."},
     "oauth2": {
         "type": "oauth2",
-        "description": "Sign in with a browser. Not served yet.",
+        "description": "Sign in with a browser, as a client that is registered: authorization code with PKCE (S256).",
         "flows": {
             "authorizationCode": {
                 "authorizationUrl": "/oauth/v2/authorize",
                 "tokenUrl": "/oauth/v2/token",
+                "refreshUrl": "/oauth/v2/token",
                 "scopes": {"openid": "Know who you are."},
             }
         },

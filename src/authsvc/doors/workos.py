@@ -11,9 +11,10 @@ from authsvc_workos.user_management.v1.events_pb2 import Event
 from google.protobuf.descriptor import EnumValueDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.rpc.code_pb2 import Code
-from google.rpc.error_details_pb2 import BadRequest, ResourceInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo
 from google.rpc.status_pb2 import Status
 
+from authsvc.errors import OAuthRefused
 from authsvc.transcoding import Dialect, ErrorFormat
 from authsvc.transcoding.protojson import Codec, Limits, Style, short_enum_name
 
@@ -43,7 +44,7 @@ def _write_error(status: Status, details: list[Any], http_status: int) -> tuple[
 def _invalid(status: Status) -> tuple[int, _Json] | None:
     found = _detail(status, BadRequest)
     if found is None:
-        return None
+        return _coded(status, HTTPStatus.BAD_REQUEST)
     # One of WorkOS's clients shows nothing of an error but these codes.
     errors = [
         {
@@ -55,6 +56,21 @@ def _invalid(status: Status) -> tuple[int, _Json] | None:
     ]
     body = {"message": "Validation failed.", "code": "invalid_request_parameters", "errors": errors}
     return HTTPStatus.UNPROCESSABLE_ENTITY.value, body
+
+
+def _forbidden(status: Status) -> tuple[int, _Json] | None:
+    return _coded(status, HTTPStatus.FORBIDDEN)
+
+
+def _coded(status: Status, http_status: HTTPStatus) -> tuple[int, _Json] | None:
+    """Return what has a code in OAuth's form, if it is one of OAuth's; clients tell the two apart by it."""
+    found = _detail(status, ErrorInfo)
+    if found is None:
+        return None
+    code = found.reason.lower()
+    if found.domain == OAuthRefused.domain:
+        return http_status.value, {"error": code, "error_description": status.message}
+    return http_status.value, {"message": status.message, "code": code, **found.metadata}
 
 
 def _not_found(status: Status) -> tuple[int, _Json] | None:
@@ -72,6 +88,7 @@ def _too_many(status: Status) -> tuple[int, _Json]:
 # What has a body of its own; not where HTTP has a better status than the usual one, as for a body that is too large.
 _BODIES: dict[tuple[int, int], Callable[[Status], tuple[int, _Json] | None]] = {
     (Code.INVALID_ARGUMENT, HTTPStatus.BAD_REQUEST): _invalid,
+    (Code.PERMISSION_DENIED, HTTPStatus.FORBIDDEN): _forbidden,
     (Code.NOT_FOUND, HTTPStatus.NOT_FOUND): _not_found,
     (Code.RESOURCE_EXHAUSTED, HTTPStatus.TOO_MANY_REQUESTS): _too_many,
 }
@@ -98,12 +115,16 @@ def _error_schema(schema_of: Callable[[Any], _Json]) -> _Json:
         "code": {
             **_TEXT,
             "description": "What went wrong, for programs: `invalid_request_parameters` (422), `entity_not_found` "
-            "(404), `rate_limit_exceeded` (429); left out where the status says it.",
+            "(404), `rate_limit_exceeded` (429); of signing in `invalid_credentials`, `invalid_one_time_code`, "
+            "`invalid_pending_authentication_token` (400), `mfa_challenge` (403); left out where the status says it.",
         },
+        "pending_authentication_token": {**_TEXT, "description": "For the second factor that is wanted (403)."},
+        "error": {**_TEXT, "description": "Instead of all this, of signing in: a word of OAuth (400)."},
+        "error_description": {**_TEXT, "description": "Beside it: what went wrong, for developers."},
         "entity_id": {**_TEXT, "description": "What does not exist, by the id that was given (404)."},
         "errors": {"type": "array", "items": wrong, "description": "Each parameter that is wrong (422)."},
     }
-    return {"type": "object", "properties": properties, "required": ["message"]}
+    return {"type": "object", "properties": properties}
 
 
 _STYLE = Style(defaults=True, proto_names=True, millis=True, nullable=_nullable, enum_name=_enum_name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from authsvc.errors import Unauthenticated
+from authsvc.errors import InsufficientScope, Unauthenticated
 
 REALM = "authsvc"
 MAX_TOKEN_LENGTH = 8_192
@@ -35,6 +35,11 @@ def unusable_token() -> Unauthenticated:
     return Unauthenticated("Errors.Token.Invalid", "AUTH-7fs1e", token_sent=True)
 
 
-def challenge(error: Unauthenticated) -> str:
-    """The value of `WWW-Authenticate` for `error`; it names an error only if a token was sent."""
-    return f'Bearer realm="{REALM}"' + (', error="invalid_token"' if error.token_sent else "")
+def challenge(error: Unauthenticated | InsufficientScope) -> str:
+    """The value of `WWW-Authenticate` for `error`; it says that a token is bad only if one was sent."""
+    told = ""
+    if isinstance(error, InsufficientScope):
+        told = f', error="insufficient_scope", scope="{error.scope}"'
+    elif error.token_sent:
+        told = ', error="invalid_token"'
+    return f'Bearer realm="{REALM}"{told}'

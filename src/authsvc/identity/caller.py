@@ -10,7 +10,7 @@ AUTHENTICATED = "authenticated"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of a usable token.
+    """The holder of a usable token. `token_id` is 0 for tokens of other issuers.
 
     `session_id` and `agent_id` are None for tokens that no sign-in made. `preferred_language` is a BCP 47 tag or empty.
     """

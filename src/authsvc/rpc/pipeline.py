@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
 
-from authsvc.errors import AuthsvcError, NotFound, PermissionDenied, TooMany, Unauthenticated
+from authsvc.errors import AuthsvcError, InsufficientScope, NotFound, PermissionDenied, TooMany, Unauthenticated
 from authsvc.identity.api_keys import KeyAuthenticator
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
@@ -216,6 +216,6 @@ def _expected(error: StatusError | AuthsvcError, call: Call) -> Status:
         return error.status
     if isinstance(error, TooMany):
         call.add_trailing_metadata("retry-after", str(error.retry_after))
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, Unauthenticated | InsufficientScope):
         call.add_trailing_metadata("www-authenticate", challenge(error))
     return status_of(error, call.languages())

@@ -9,10 +9,10 @@ import grpc
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ResourceInfo, RetryInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo, RetryInfo
 from zitadel.message_pb2 import ErrorDetail
 
-from authsvc.errors import AuthsvcError, EntityNotFound, InvalidArgument, InvalidParameter, Kind, TooMany
+from authsvc.errors import AuthsvcError, Coded, EntityNotFound, InvalidArgument, InvalidParameter, Kind, TooMany
 from authsvc.messages import text
 from authsvc.rpc.status import Status
 
@@ -29,7 +29,7 @@ _CODES = {
 def status_of(error: AuthsvcError, languages: Sequence[str]) -> Status:
     """The status of an expected error: `<text> (<id>)` and an ErrorDetail; the bare text if it has no id.
 
-    What sort of error it is adds a detail of google.rpc: BadRequest, ResourceInfo or RetryInfo.
+    What sort of error it is adds a detail of google.rpc: BadRequest, ResourceInfo, ErrorInfo or RetryInfo.
     """
     message = text(error.key, languages, **error.parameters) if error.localized else error.key
     details = tuple(_pack(detail) for detail in _details(error, message))
@@ -46,6 +46,8 @@ def _details(error: AuthsvcError, message: str) -> Iterator[Message]:
             yield _violation(error.field, error.sentence, error.code)
         case EntityNotFound():
             yield ResourceInfo(resource_type=error.sort.lower(), resource_name=error.entity_id, description=message)
+        case Coded():
+            yield ErrorInfo(reason=error.code.upper(), domain=error.domain, metadata=error.facts)
         case TooMany():
             yield RetryInfo(retry_delay=Duration(seconds=error.retry_after))
 

@@ -53,13 +53,14 @@ class BackendReads:
         self._clock = clock
         either = (True, False)
         self._ids = {table: executor.prepare(named(table)) for table in (orgs, users, sessions)}
-        self._person_id = executor.prepare(named(users).where(*_is_person()))
+        self._person_id = executor.prepare(named(users).where(*is_person()))
         self._person = executor.prepare(_people().where(_has_ulid(users)))
         self._person_by_id = executor.prepare(_people().where(users.c.id == bindparam("id")))
         by_external_id = _people().where(users.c.external_id == bindparam("external_id"))
         self._person_by_external_id = executor.prepare(by_external_id)
         self._people: Ways = {way: executor.prepare(_page_of_people(*way)) for way in product(either, either, either)}
         self._sessions: Ways = {(way,): executor.prepare(_page_of_sessions(ascending=way)) for way in either}
+        self._session = executor.prepare(_records().where(sessions.c.id == bindparam("id")))
         self._events: Ways = {way: executor.prepare(_page_of_events(*way)) for way in product(either, either)}
         self._first_event = executor.prepare(_first_event())
         self._newest = executor.prepare(select(func.coalesce(func.max(changes.c.sequence), 0)))
@@ -107,6 +108,11 @@ class BackendReads:
         """The id of a session, in whatever state."""
         row = await self._find(sessions, ulid)
         return row[0] if row else None
+
+    async def session(self, session_id: int) -> SessionRecord | None:
+        """The session with this id of the store, in whatever state."""
+        row = await self._executor.fetch_one(self._session, id=session_id)
+        return SessionRecord._make(row) if row else None
 
     async def session_position(self, user_id: int, ulid: Ulid) -> Position | None:
         """Where a session of the user, in whatever state, stands in the list of their sessions."""
@@ -215,7 +221,7 @@ def _within(statement: Select[Any], table: Table, *, ascending: bool) -> Select[
     )
 
 
-def _is_person() -> tuple[ColumnElement[bool], ...]:
+def is_person() -> tuple[ColumnElement[bool], ...]:
     """As the indexes of people say it, with the numbers themselves: an index cannot be chosen by a parameter."""
     return (
         users.c.type == literal_column(str(UserType.HUMAN.value), Integer),
@@ -225,7 +231,7 @@ def _is_person() -> tuple[ColumnElement[bool], ...]:
 
 def _people() -> Select[*tuple[Any, ...]]:
     columns = [users.c[name] for name in Person._fields if name in users.c]
-    return select(*columns, last_login()).where(*_is_person())
+    return select(*columns, last_login()).where(*is_person())
 
 
 def _page_of_people(ascending: bool, has_email: bool, has_org: bool) -> Select[Any]:  # noqa: FBT001 - keys of a table
@@ -244,17 +250,20 @@ _RECORD = (
 )
 
 
-def _page_of_sessions(*, ascending: bool) -> Select[Any]:
-    statement = (
+def _records() -> Select[Any]:
+    return (
         select(*_RECORD)
         .select_from(sessions)
         .join(users, users.c.id == sessions.c.user_id)
         .outerjoin(orgs, orgs.c.id == sessions.c.org_id)
-        .where(
-            sessions.c.user_id == bindparam("user_id"),
-            sessions.c.state == SessionState.ACTIVE.value,
-            sessions.c.expires_at > bindparam("now"),
-        )
+    )
+
+
+def _page_of_sessions(*, ascending: bool) -> Select[Any]:
+    statement = _records().where(
+        sessions.c.user_id == bindparam("user_id"),
+        sessions.c.state == SessionState.ACTIVE.value,
+        sessions.c.expires_at > bindparam("now"),
     )
     return _within(statement, sessions, ascending=ascending)
 

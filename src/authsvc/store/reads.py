@@ -10,9 +10,10 @@ from sqlalchemy.sql.elements import BindParameter
 
 from authsvc.domain.clock import Clock, now
 from authsvc.domain.grants import Grant, GrantPage
+from authsvc.domain.ids import MAX_ID
 from authsvc.domain.paging import Page
 from authsvc.domain.sessions import MAX_SESSIONS, Session, SessionState
-from authsvc.domain.tokens import TokenRecord
+from authsvc.domain.tokens import FOREIGN, TokenRecord
 from authsvc.domain.users import User, UserState
 from authsvc.store.executor import Executor
 from authsvc.store.schema import (
@@ -34,6 +35,7 @@ class Reads:
         self._executor = executor
         self._clock = clock
         self._token = executor.prepare(_token())
+        self._foreign_token = executor.prepare(_foreign_token())
         self._user = executor.prepare(_user())
         self._sessions = executor.prepare(_sessions())
         self._grants = {ascending: executor.prepare(_grants(ascending=ascending)) for ascending in (True, False)}
@@ -42,6 +44,11 @@ class Reads:
         """The token with this hash, and whether the organization `org_id` exists."""
         row = await self._executor.fetch_one(self._token, token_hash=token_hash, org_id=org_id)
         return TokenRecord._make(row) if row else None
+
+    async def foreign_token(self, external_id: str, org_id: int | None) -> TokenRecord | None:
+        """The user whom another system knows by this id, as the holder of a token that is not in the store."""
+        row = await self._executor.fetch_one(self._foreign_token, external_id=external_id, org_id=org_id)
+        return TokenRecord(*row) if row else None
 
     async def user(self, user_id: int) -> User | None:
         """The user, unless deleted."""
@@ -66,8 +73,6 @@ class Reads:
 
 
 def _token() -> Select[*tuple[object, ...]]:
-    org_id: BindParameter[int] = bindparam("org_id")
-    known_org = case((org_id.is_(null()), null()), else_=exists().where(orgs.c.id == org_id))
     return (
         select(
             access_tokens.c.id,
@@ -82,7 +87,12 @@ def _token() -> Select[*tuple[object, ...]]:
             sessions.c.state,
             sessions.c.expires_at,
             sessions.c.agent_id,
-            known_org,
+            _known_org(),
+            access_tokens.c.scope,
+            access_tokens.c.client_id,
+            sessions.c.active_at,
+            sessions.c.idle_life,
+            sessions.c.impersonator_email,
         )
         .select_from(access_tokens)
         .outerjoin(users, users.c.id == access_tokens.c.user_id)
@@ -90,6 +100,33 @@ def _token() -> Select[*tuple[object, ...]]:
         .outerjoin(sessions, sessions.c.id == access_tokens.c.session_id)
         .where(access_tokens.c.token_hash == bindparam("token_hash"))
     )
+
+
+def _foreign_token() -> Select[*tuple[object, ...]]:
+    """In the place of a token and its session stands what any token has that is in force and belongs to no session."""
+    no_session = [null()] * 4
+    return (
+        select(
+            literal_column(str(FOREIGN)),
+            users.c.id,
+            literal_column(str(MAX_ID)),
+            null(),
+            users.c.state,
+            users.c.preferred_language,
+            users.c.org_id,
+            orgs.c.state,
+            *no_session,
+            _known_org(),
+        )
+        .select_from(users)
+        .outerjoin(orgs, orgs.c.id == users.c.org_id)
+        .where(users.c.external_id == bindparam("external_id"))
+    )
+
+
+def _known_org() -> ColumnElement[bool]:
+    org_id: BindParameter[int] = bindparam("org_id")
+    return case((org_id.is_(null()), null()), else_=exists().where(orgs.c.id == org_id))
 
 
 def last_login() -> ColumnElement[int]:
@@ -112,13 +149,17 @@ def _user() -> Select[*tuple[object, ...]]:
     )
 
 
-def _sessions() -> Select[*tuple[object, ...]]:
+def superseded() -> ColumnElement[bool]:
+    """Whether the user of a session of the statement around it has a newer one on its agent."""
     newer = sessions.alias()
-    superseded = exists().where(
+    return exists().where(
         newer.c.agent_id == sessions.c.agent_id,
         newer.c.user_id == sessions.c.user_id,
         tuple_(newer.c.created_at, newer.c.id) > tuple_(sessions.c.created_at, sessions.c.id),
     )
+
+
+def _sessions() -> Select[*tuple[object, ...]]:
     over = sessions.c.expires_at <= bindparam("now")
     return (
         select(
@@ -137,11 +178,11 @@ def _sessions() -> Select[*tuple[object, ...]]:
             sessions.c.changed_at,
         )
         .join(users, users.c.id == sessions.c.user_id)
-        .outerjoin(org_domains, _primary_domain_of(users.c.org_id))
+        .outerjoin(org_domains, primary_domain_of(users.c.org_id))
         .where(
             sessions.c.agent_id == bindparam("agent_id"),
             users.c.state != UserState.DELETED.value,
-            ~superseded,
+            ~superseded(),
         )
         .order_by(sessions.c.created_at.desc(), sessions.c.id.desc())
         .limit(MAX_SESSIONS)
@@ -190,11 +231,12 @@ def _grants(*, ascending: bool) -> Select[*tuple[object, ...]]:
         .outerjoin(page, true())
         .outerjoin(users, users.c.id == page.c.user_id)
         .outerjoin(orgs, orgs.c.id == page.c.org_id)
-        .outerjoin(org_domains, _primary_domain_of(page.c.org_id))
+        .outerjoin(org_domains, primary_domain_of(page.c.org_id))
         .outerjoin(projects, projects.c.id == page.c.project_id)
         .order_by(*(found if ascending else [column.desc() for column in found]))
     )
 
 
-def _primary_domain_of(org_id: ColumnElement[int]) -> ColumnElement[bool]:
+def primary_domain_of(org_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """What joins the primary domain of an organization."""
     return and_(org_domains.c.org_id == org_id, org_domains.c.is_primary == true())

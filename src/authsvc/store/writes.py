@@ -20,7 +20,17 @@ from authsvc.domain.tokens import KEY_PREFIX, Permission, is_key_name, new_key, 
 from authsvc.domain.users import USABLE_STATES, UserState, split_login_name
 from authsvc.errors import Refused
 from authsvc.store.executor import Executor, Prepared, Transaction
-from authsvc.store.schema import access_tokens, api_keys, changes, org_domains, orgs, sessions, user_agents, users
+from authsvc.store.schema import (
+    access_tokens,
+    api_keys,
+    authorizations,
+    changes,
+    org_domains,
+    orgs,
+    sessions,
+    user_agents,
+    users,
+)
 
 Outcome = Literal["created", "changed", "unchanged"]
 Values = Mapping[str, Any]
@@ -44,6 +54,7 @@ _ENDINGS: Mapping[Table, _Ending] = {
     users: _Ending("state", UserState.DELETED.value, "deleted"),
     api_keys: _Ending("revoked_at", None, "revoked"),
     access_tokens: _Ending("revoked_at", None, "revoked"),
+    authorizations: _Ending("revoked_at", None, "revoked"),
 }
 
 
@@ -158,7 +169,7 @@ class Writes:
                 its impersonator is missing.
         """
         async with self.transaction() as tx:
-            return await self._open_session(tx, user_id, agent_id, sign_in)
+            return await self.open_session_in(tx, user_id, agent_id, sign_in)
 
     async def end_session(self, session_id: int) -> bool:
         """End a session; whether it was active. Twice is the same as once."""
@@ -166,14 +177,19 @@ class Writes:
             row = await tx.fetch_one(self._session, id=session_id)
             if row is None or row[1] != SessionState.ACTIVE:
                 return False
-            await self._end_session(tx, session_id, row[3])
+            await self.end_session_in(tx, session_id, row[3])
             return True
 
-    async def end_sessions(self, tx: Transaction, user_id: int, owner: int | None) -> int:
-        """End all sessions of a user of the organization `owner`; how many have been active."""
-        rows = await tx.fetch_all(self._active_sessions, user_id=user_id)
+    async def end_session_in(self, tx: Transaction, session_id: int, owner: int | None) -> None:
+        """End a session of a user of the organization `owner`."""
+        ended = {"id": session_id, "state": SessionState.TERMINATED.value}
+        await self.put(tx, sessions, ended, owner=owner, stamp="ended_at")
+
+    async def end_sessions(self, tx: Transaction, user_id: int, owner: int | None, *, but: int | None = None) -> int:
+        """End all sessions of a user of the organization `owner` `but` one; how many have been active."""
+        rows = [row for row in await tx.fetch_all(self._active_sessions, user_id=user_id) if row[0] != but]
         for (session_id,) in rows:
-            await self._end_session(tx, session_id, owner)
+            await self.end_session_in(tx, session_id, owner)
         return len(rows)
 
     async def create_token(self, user_id: int, session_id: int | None, ttl_microseconds: int) -> tuple[int, str]:
@@ -184,7 +200,7 @@ class Writes:
                 not a positive number that ends before time does.
         """
         async with self.transaction() as tx:
-            return await self._create_token(tx, user_id, session_id, ttl_microseconds)
+            return await self.create_token_in(tx, user_id, session_id, ttl_microseconds)
 
     async def sign_in(self, login_name: str, agent_id: int | None, ttl_microseconds: int) -> tuple[int, str]:
         """A new access token, and its id, for the user with this login name: all of it happens or nothing.
@@ -196,8 +212,8 @@ class Writes:
         """
         async with self.transaction() as tx:
             user_id = await self._find_user(tx, login_name)
-            session_id = None if agent_id is None else await self._open_session(tx, user_id, agent_id, SignIn())
-            return await self._create_token(tx, user_id, session_id, ttl_microseconds)
+            session_id = None if agent_id is None else await self.open_session_in(tx, user_id, agent_id, SignIn())
+            return await self.create_token_in(tx, user_id, session_id, ttl_microseconds)
 
     async def revoke_token(self, token_or_id: str) -> bool:
         """Revoke an access token, given itself or by its id; whether it exists. Twice is the same as once."""
@@ -267,10 +283,6 @@ class Writes:
         prepared = self.statement(("insert", table, names), lambda: _insert(table, names))
         await tx.execute(prepared, **row)
 
-    async def _end_session(self, tx: Transaction, session_id: int, owner: int | None) -> None:
-        ended = {"id": session_id, "state": SessionState.TERMINATED.value}
-        await self.put(tx, sessions, ended, owner=owner, stamp="ended_at")
-
     async def _find_user(self, tx: Transaction, login_name: str) -> int:
         login, domain = split_login_name(login_name) or ("", "")
         row = await tx.fetch_one(self._user_by_login_name, login=login, domain=domain)
@@ -290,14 +302,23 @@ class Writes:
             raise Refused(f"user {user_id} cannot sign in: organization {org_id} is not active")
         return int(org_id)
 
-    async def _open_session(self, tx: Transaction, user_id: int, agent_id: int, sign_in: SignIn) -> int:
+    async def open_session_in(self, tx: Transaction, user_id: int, agent_id: int, sign_in: SignIn) -> int:
+        """As `open_session`, in a transaction; what somebody has just shown of who they are renews the session.
+
+        Then it ends as a new one would, and keeps how it came about. A session is either the user's or an
+        impersonator's: neither renews one of the other sort.
+        """
         owner = await self._owner_of(tx, user_id)
         if await tx.fetch_one(self._agent, id=agent_id) is None:
             raise Refused(f"there is no user agent {agent_id}")
         # Lists show only the newest session of a user on an agent; one behind it must not come to life again.
         newest = await tx.fetch_one(self._newest_session, user_id=user_id, agent_id=agent_id)
         at = self._clock()
-        if newest is not None and newest[1] == SessionState.ACTIVE and newest[2] > at:
+        is_impersonated = sign_in.impersonator_email is not None
+        if newest is not None and newest[1] == SessionState.ACTIVE and newest[2] > at and newest[3] == is_impersonated:
+            if sign_in.authenticated_at is not None:
+                shown = {"authenticated_at": sign_in.authenticated_at, "amr": sign_in.amr}
+                await self.put(tx, sessions, {"id": newest[0], **shown, **sign_in.ends(at)}, owner=owner)
             return int(newest[0])
         if not 0 < sign_in.lifetime <= MAX_ID - at:
             raise Refused("a session must be over after it begins, and before the end of time")
@@ -307,14 +328,14 @@ class Writes:
             await self._check_org(tx, sign_in.org_id)
         session_id = self._ids.next()
         about = sign_in._asdict()
-        lifetime = about.pop("lifetime")
+        del about["lifetime"]
         values = {
             **about,
+            **sign_in.ends(at),
             "id": session_id,
             "agent_id": agent_id,
             "user_id": user_id,
             "state": SessionState.ACTIVE.value,
-            "expires_at": at + lifetime,
         }
         await self._insert(tx, sessions, values, owner)
         return session_id
@@ -325,7 +346,8 @@ class Writes:
         if row is None or row[0] != OrgState.ACTIVE:
             raise Refused(f"there is no active organization {org_id}")
 
-    async def _create_token(self, tx: Transaction, user_id: int, session_id: int | None, ttl: int) -> tuple[int, str]:
+    async def create_token_in(self, tx: Transaction, user_id: int, session_id: int | None, ttl: int) -> tuple[int, str]:
+        """As `create_token`, in a transaction."""
         owner = await self._owner_of(tx, user_id)
         if session_id is not None:
             await self._check_session(tx, user_id, session_id)
@@ -407,7 +429,7 @@ def _account() -> ClauseElement:
 
 def _newest_session() -> ClauseElement:
     return (
-        select(sessions.c.id, sessions.c.state, sessions.c.expires_at)
+        select(sessions.c.id, sessions.c.state, sessions.c.expires_at, sessions.c.impersonator_email.is_not(None))
         .where(sessions.c.agent_id == bindparam("agent_id"), sessions.c.user_id == bindparam("user_id"))
         .order_by(sessions.c.created_at.desc(), sessions.c.id.desc())
         .limit(1)

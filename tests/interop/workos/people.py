@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ from harness import Server, demo_database, serving
 from authsvc.domain.clock import SECOND, now
 from authsvc.domain.tokens import token_hash
 from authsvc.domain.ulid import public_id
+from authsvc.identity.passwords import hash_password
 
 ADA = "user_01EHZNVPK3SFK441A1RGBFSHRT"
 MASKED = "session_01H93ZY4F80QPBEZ1R5B2SHQG8"
 FOO_CORP = "org_01H945H0YD4F97JN9MATX7BYAG"
 AGENT = "1"
+CLIENT = "client_test"
+# Of everybody in the crowd.
+PASSWORD = "correct horse battery"
 # Everything is allowed to `full`; the names of the others tell what is.
 KEYS = {name: f"sk_{name}-{'k' * 40}" for name in ("full", "user.read", "session.read", "revoked")}
 ROBOT = 11
@@ -47,6 +52,15 @@ def directory() -> dict[str, Any]:
                 "state": "revoked" if name == "revoked" else "active",
             }
             for number, (name, key) in enumerate(KEYS.items(), start=1)
+        ],
+        "clients": [
+            {
+                "id": 1,
+                "clientId": CLIENT,
+                "name": "The shop",
+                "redirectUris": ["https://shop.example/back"],
+                "createdAt": _NEW_YEAR,
+            },
         ],
         "orgs": [
             {
@@ -128,8 +142,14 @@ def _robot() -> dict[str, Any]:
     return {"id": ROBOT, "userName": "robot", "createdAt": _NEW_YEAR, "machine": {"name": "Robot"}}
 
 
+@cache
+def _password_hash() -> str:
+    """Hashed once for all: it takes a while."""
+    return hash_password(PASSWORD)
+
+
 def _newcomer(number: int) -> dict[str, Any]:
-    human = {"firstName": "P", "lastName": str(number)}
+    human = {"firstName": "P", "lastName": str(number), "passwordHash": _password_hash()}
     return {"id": number, "userName": f"person-{number}", "createdAt": _NEW_YEAR, "human": human}
 
 
@@ -199,6 +219,6 @@ class Site:
 
 @contextmanager
 def open_site(path: Path, **settings: str) -> Iterator[Site]:
-    """A server on a database file."""
-    with serving(f"sqlite:///{path}", path.with_name("server.log"), **settings) as server:
+    """A server on a database file, without grpcio's port, as nobody here calls that."""
+    with serving(f"sqlite:///{path}", path.with_name("server.log"), **{"grpc_listen": "off"} | settings) as server:
         yield Site(server, path)

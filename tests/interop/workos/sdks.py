@@ -34,6 +34,7 @@ class SdkError(Exception):
         self.request_id: str | None = outcome.get("request_id")
         self.errors: Any = outcome.get("errors")
         self.entity_id: str | None = outcome.get("entity_id")
+        self.raw: Any = outcome.get("raw")
 
 
 class Driver:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from harness import NO_CERTIFICATES
 from interop.workos.people import AGENT, FOO_CORP, KEYS, Person, Site
 from interop.workos.sdks import Client
 
@@ -30,7 +31,7 @@ def person(site: Site) -> Person:
     person = site.newcomer()
     site.server.token(person.login_name, AGENT)
     headers = {"authorization": f"Bearer {KEYS['full']}"}
-    with httpx2.Client(base_url=site.url, headers=headers, trust_env=False) as http:
+    with httpx2.Client(base_url=site.url, headers=headers, trust_env=False, verify=NO_CERTIFICATES) as http:
         (session,) = http.get(f"/user_management/users/{person.id}/sessions").json()["data"]
         http.post("/user_management/sessions/revoke", json={"session_id": session["id"]}).raise_for_status()
     return person

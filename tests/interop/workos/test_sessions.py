@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import httpx2
 import pytest
+from harness import NO_CERTIFICATES
 from interop.workos.people import ADA, AGENT, FOO_CORP, MASKED, Person, Site
 from interop.workos.sdks import Client
 from zitadel.auth_pb2 import GetMyUserRequest
@@ -198,7 +199,7 @@ def test_a_revoked_session_is_refused_at_once(client: Client, site: Site, person
 def statuses(site: Site, token: str) -> tuple[int, grpc.StatusCode]:
     """How a call with this token ends, by JSON and by gRPC."""
     authorization = f"Bearer {token}"
-    with httpx2.Client(base_url=site.url, trust_env=False) as client:
+    with httpx2.Client(base_url=site.url, trust_env=False, verify=NO_CERTIFICATES) as client:
         plain = client.get("/auth/v1/users/me", headers={"authorization": authorization})
     with grpc.insecure_channel(site.server.address) as channel:
         call = AuthServiceStub(channel).GetMyUser.with_call  # type: ignore[no-untyped-call]

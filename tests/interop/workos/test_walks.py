@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import httpx2
 import pytest
+from harness import NO_CERTIFICATES
 from interop.workos.people import KEYS, Person, Site
 from interop.workos.sdks import Client
 
@@ -45,14 +46,16 @@ class Traffic:
     def _run(self, report: Callable[[], None]) -> None:
         try:
             headers = {"authorization": f"Bearer {KEYS['full']}"}
-            with httpx2.Client(base_url=self._site.url, headers=headers, trust_env=False) as http:
+            with httpx2.Client(
+                base_url=self._site.url, headers=headers, trust_env=False, verify=NO_CERTIFICATES
+            ) as http:
                 for session in self._doomed:
                     answer = http.post("/user_management/sessions/revoke", json={"session_id": session})
                     assert answer.status_code == 200, answer.text
                     self._site.sign_in(self._person, 1)
                     self.events += 1
                     report()
-                    if self._over.wait(0.002):
+                    if self._over.wait(0.005):
                         return
         except BaseException as error:  # noqa: BLE001 - raised where the traffic was asked for
             self._failure = error
@@ -61,7 +64,7 @@ class Traffic:
 
 
 def test_a_walk_beside_others(client: Client, site: Site) -> None:
-    """Of a thousand sessions, those there from beginning to end come exactly once, and none comes twice."""
+    """Of hundreds of sessions, those there from beginning to end come exactly once, and none comes twice."""
     person = site.newcomer()
     made = site.sign_in(person, SESSIONS)
     doomed = random.Random(client.name).sample(made, SESSIONS // 3)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import httpx2
 import orjson
 import pytest
+from harness import NO_CERTIFICATES
 from interop.workos.people import KEYS, Site
 from interop.workos.sdks import NODES, Client
 
@@ -21,7 +22,9 @@ def body(site: Site) -> bytes:
     """An event as it is sent: the bytes that the list of events has for it."""
     person = site.newcomer()
     (session,) = site.sign_in(person, 1, user_agent=USER_AGENT)
-    with httpx2.Client(base_url=site.url, headers={"authorization": f"Bearer {KEYS['full']}"}, trust_env=False) as http:
+    with httpx2.Client(
+        base_url=site.url, headers={"authorization": f"Bearer {KEYS['full']}"}, trust_env=False, verify=NO_CERTIFICATES
+    ) as http:
         http.post("/user_management/sessions/revoke", json={"session_id": session}).raise_for_status()
         listed = http.get("/events", params={"order": "desc", "limit": 1}).content
     return listed.partition(b'"data":[')[2].rpartition(b'],"list_metadata"')[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -32,8 +33,9 @@ def foreign() -> MethodDescriptor:
     return method(rule("POST", "/items", body="*"))
 
 
+@cache
 def item(style: Style | None = None) -> Json:
-    """The document that describes it, written in this style."""
+    """The document that describes it, written in this style; to be read, not changed."""
     return checked([foreign()], dialect=Dialect(style=style or Style()))
 
 

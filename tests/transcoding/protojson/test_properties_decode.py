@@ -14,8 +14,9 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
+from transcoding.examples import examples
 from transcoding.protojson.documents import changed, planted, spellings_of
 from transcoding.protojson.messages import described_pool, subjects, types_in
 from transcoding.protojson.strategies import canonical, described_messages, messages, well_known_messages
@@ -23,7 +24,6 @@ from transcoding.protojson.strategies import canonical, described_messages, mess
 from authsvc.transcoding import BadRequest
 from authsvc.transcoding.protojson import Codec, Style
 
-SETTINGS = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 WRITERS = [
     Codec(Style(defaults=defaults, proto_names=proto_names, enum_numbers=enum_numbers))
     for defaults, proto_names, enum_numbers in product([False, True], repeat=3)
@@ -185,21 +185,21 @@ def test_json_name_wins_over_another_fields_proto_name() -> None:
 
 
 @pytest.mark.parametrize("subject", subjects())
-@settings(SETTINGS, max_examples=40)
+@examples(16)
 @given(data=st.data())
 def test_known_type_comes_back(subject: str, data: st.DataObject) -> None:
     """What any style has written is read as the same message, to the bit."""
     _check_way_back(data.draw(messages(subjects()[subject])), data.draw(writers), data.draw(unknowns))
 
 
-@settings(SETTINGS, max_examples=100)
+@examples(40)
 @given(message=described_messages(), writer=writers, unknown=unknowns)
 def test_random_type_comes_back(message: Any, writer: Codec, unknown: str) -> None:
     """What has been written is read as the same message, whatever its type."""
     _check_way_back(message, writer, unknown)
 
 
-@settings(SETTINGS, max_examples=100)
+@examples(40)
 @given(message=well_known_messages(), writer=writers, unknown=unknowns)
 def test_well_known_type_comes_back(message: Any, writer: Codec, unknown: str) -> None:
     """So is a well-known type alone, whose JSON need not be an object."""
@@ -207,7 +207,7 @@ def test_well_known_type_comes_back(message: Any, writer: Codec, unknown: str) -
 
 
 @pytest.mark.parametrize("subject", subjects())
-@settings(SETTINGS, max_examples=100)
+@examples(40)
 @given(data=st.data())
 def test_known_type_is_read_as_the_reference_reads_it(subject: str, data: st.DataObject) -> None:
     """Any text near the JSON of a message is read or refused as by protobuf's, but for the table."""
@@ -216,7 +216,7 @@ def test_known_type_is_read_as_the_reference_reads_it(subject: str, data: st.Dat
     _compare(kind, text, tags, data.draw(unknowns))
 
 
-@settings(SETTINGS, max_examples=150)
+@examples(60)
 @given(message=described_messages(), data=st.data())
 def test_random_type_is_read_as_the_reference_reads_it(message: Any, data: st.DataObject) -> None:
     """So it is with random types."""
@@ -224,7 +224,7 @@ def test_random_type_is_read_as_the_reference_reads_it(message: Any, data: st.Da
     _compare(type(message), text, tags, data.draw(unknowns))
 
 
-@settings(SETTINGS, max_examples=150)
+@examples(60)
 @given(message=well_known_messages(), data=st.data())
 def test_well_known_type_is_read_as_the_reference_reads_it(message: Any, data: st.DataObject) -> None:
     """So it is with well-known types alone."""
@@ -232,7 +232,7 @@ def test_well_known_type_is_read_as_the_reference_reads_it(message: Any, data: s
     _compare(type(message), text, tags, data.draw(unknowns))
 
 
-@settings(SETTINGS, max_examples=150)
+@examples(60)
 @given(data=st.data())
 def test_error_repeats_nothing(data: st.DataObject) -> None:
     """Errors are short, and no key or value of the text is in them."""
@@ -247,7 +247,7 @@ def test_error_repeats_nothing(data: st.DataObject) -> None:
         assert len(str(refusal).encode()) <= 200
 
 
-@settings(SETTINGS, max_examples=20)
+@examples(15)
 @given(depth=st.integers(1, 63))
 def test_error_deep_inside_is_short(depth: int) -> None:
     """However long the path to a fault, its error has at most 200 bytes."""

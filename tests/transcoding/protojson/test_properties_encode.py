@@ -12,14 +12,14 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from transcoding.examples import examples
 from transcoding.protojson.messages import described_pool, subjects
 from transcoding.protojson.strategies import described_messages, messages, well_known_messages
 
 from authsvc.transcoding.protojson import Codec, EncodeError, Style
 
-SETTINGS = settings(derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 CODECS = {
     style: Codec(style)
     for style in (
@@ -31,28 +31,28 @@ styles = st.sampled_from(list(CODECS))
 
 
 @pytest.mark.parametrize("subject", subjects())
-@settings(SETTINGS, max_examples=80)
+@examples(32)
 @given(data=st.data())
 def test_known_type_is_written_as_the_reference_writes_it(subject: str, data: st.DataObject) -> None:
     """In every style, the JSON says what protobuf's own says, with its fields in the same order."""
     _check(data.draw(messages(subjects()[subject])), data.draw(styles))
 
 
-@settings(SETTINGS, max_examples=200)
+@examples(80)
 @given(message=described_messages(), style=styles)
 def test_random_type_is_written_as_the_reference_writes_it(message: Any, style: Style) -> None:
     """Whatever a type is made of, and whatever its names, the JSON says what protobuf's own says."""
     _check(message, style)
 
 
-@settings(SETTINGS, max_examples=150)
+@examples(60)
 @given(message=well_known_messages(), style=styles)
 def test_well_known_type_is_written_as_the_reference_writes_it(message: Any, style: Style) -> None:
     """A well-known type alone, whose JSON need not be an object, says what protobuf's own says."""
     _check(message, style)
 
 
-@settings(SETTINGS, max_examples=40)
+@examples(16)
 @given(message=messages(subjects()["item"]), style=styles)
 def test_pretty_form_says_the_same(message: Any, style: Style) -> None:
     """Indenting changes blanks only."""

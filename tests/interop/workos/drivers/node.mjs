@@ -43,6 +43,24 @@ const operations = {
   revoke_session: (workos, { session }) => workos.userManagement.revokeSession({ sessionId: session }),
   get_user: async (workos, { user }) => row(await workos.userManagement.getUser(user)),
   get_user_by_external_id: async (workos, { external_id }) => row(await workos.userManagement.getUserByExternalId(external_id)),
+  // Somebody signs in; and what the SDK reads from the cookie that it makes of the answer.
+  authenticate: async (workos, { how, cookie_password: cookiePassword, ...options }) => {
+    const method = `authenticateWith${camel(`_${how}`)}`;
+    const session = { sealSession: true, cookiePassword };
+    const answer = await workos.userManagement[method]({ clientId: "client_test", session, ...renamed(options, camel) });
+    const { sessionId, organizationId } = await workos.userManagement
+      .loadSealedSession({ sessionData: answer.sealedSession, cookiePassword })
+      .authenticate();
+    return {
+      user: answer.user.id,
+      access_token: answer.accessToken,
+      refresh_token: answer.refreshToken,
+      organization: answer.organizationId,
+      method: answer.authenticationMethod ?? null,
+      session: sessionId,
+      session_organization: organizationId,
+    };
+  },
   list_users: async (workos, options) => page(await workos.userManagement.listUsers(given(options))),
   list_events: async (workos, options) => page(await workos.events.listEvents(given(options))),
   // Version 8 takes the parsed body, and writes it as JSON again to check the signature.
@@ -68,8 +86,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     outcome = { value: (await operations[operation](connected(server, key), options)) ?? null };
   } catch (error) {
-    const { status, message, code, requestID: request_id, errors } = error;
-    outcome = { error: { class: error.name, status, message, code, request_id, errors } };
+    const { status, message, code, requestID: request_id, errors, rawData } = error;
+    outcome = { error: { class: error.name, status, message, code, request_id, errors, raw: rawData } };
   }
   console.log(JSON.stringify(outcome));
 }

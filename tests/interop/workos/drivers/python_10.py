@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 from channel import serve  # type: ignore[import-not-found]  # it lies beside this script
 from workos import WorkOSClient  # type: ignore[import-not-found]  # installed for itself, see the Makefile
 from workos._errors import APIError  # type: ignore[import-not-found]
+from workos.session import seal_session_from_auth_response  # type: ignore[import-not-found]
 
 Values = dict[str, Any]
 
@@ -79,6 +81,34 @@ def get_user_by_external_id(client: Any, external_id: str) -> Any:
     return values(client.user_management.get_user_by_external_id(external_id))
 
 
+def authenticate(client: Any, how: str, cookie_password: str, **options: Any) -> Values:
+    """Somebody signs in; and what the SDK reads from the cookie that it makes of the answer."""
+    answer = getattr(client.user_management, f"authenticate_with_{how}")(**options)
+    user = json.loads(json.dumps(answer.user.to_dict(), default=str))
+    sealed = seal_session_from_auth_response(
+        access_token=answer.access_token,
+        refresh_token=answer.refresh_token,
+        user=user,
+        cookie_password=cookie_password,
+    )
+    cookie = client.user_management.load_sealed_session(session_data=sealed, cookie_password=cookie_password)
+    session = cookie.authenticate()
+    return {
+        "user": answer.user.id,
+        "access_token": answer.access_token,
+        "refresh_token": answer.refresh_token,
+        "organization": answer.organization_id,
+        "method": getattr(answer.authentication_method, "value", answer.authentication_method),
+        "session": session.session_id,
+        "session_organization": session.organization_id,
+    }
+
+
+def get_jwks(client: Any, client_id: str) -> Any:
+    """The keys that sign access tokens."""
+    return [key.to_dict() for key in client.user_management.get_jwks(client_id).keys]
+
+
 def list_users(client: Any, **options: Any) -> Values:
     """A page of users."""
     return page(client.user_management.list_users(**options))
@@ -111,6 +141,8 @@ OPERATIONS = [
     revoke_session,
     get_user,
     get_user_by_external_id,
+    authenticate,
+    get_jwks,
     list_users,
     list_events,
     verify_event,

@@ -7,6 +7,7 @@ from typing import Any
 from channel import serve  # type: ignore[import-not-found]  # it lies beside this script
 from workos import WorkOSClient  # type: ignore[import-not-found]  # installed for itself, see the Makefile
 from workos.exceptions import BaseRequestException  # type: ignore[import-not-found]
+from workos.session import Session  # type: ignore[import-not-found]
 
 Values = dict[str, Any]
 
@@ -64,6 +65,26 @@ def get_user_by_external_id(client: Any, external_id: str) -> Any:
     return client.user_management.get_user_by_external_id(external_id).model_dump(mode="json")
 
 
+def authenticate(client: Any, how: str, cookie_password: str, **options: Any) -> Values:
+    """Somebody signs in; and what the SDK reads from the cookie that it makes of the answer."""
+    if how not in {"password", "totp"}:
+        options["session"] = {"seal_session": True, "cookie_password": cookie_password}
+    answer = getattr(client.user_management, f"authenticate_with_{how}")(**options)
+    about = {"access_token": answer.access_token, "user": answer.user.model_dump(mode="json")}
+    sealed = answer.sealed_session or Session.seal_data(about, cookie_password)
+    cookie = client.user_management.load_sealed_session(sealed_session=sealed, cookie_password=cookie_password)
+    session = cookie.authenticate()
+    return {
+        "user": answer.user.id,
+        "access_token": answer.access_token,
+        "refresh_token": answer.refresh_token,
+        "organization": answer.organization_id,
+        "method": answer.authentication_method,
+        "session": session.session_id,
+        "session_organization": session.organization_id,
+    }
+
+
 def list_users(client: Any, **options: Any) -> Values:
     """A page of users."""
     return page(client.user_management.list_users(**options))
@@ -91,6 +112,7 @@ def describe(error: Exception) -> Values:
         "request_id": error.request_id,
         "errors": error.errors,
         "entity_id": error.extract_from_json("entity_id"),
+        "raw": {name: error.extract_from_json(name, None) for name in ("code", "error")},
     }
 
 
@@ -101,6 +123,7 @@ OPERATIONS = [
     revoke_session,
     get_user,
     get_user_by_external_id,
+    authenticate,
     list_users,
     list_events,
     verify_event,

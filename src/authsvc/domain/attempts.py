@@ -1,0 +1,13 @@
+"""Attempts: what is counted when somebody tries a secret."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Bucket(NamedTuple):
+    """What is counted: its key, how many tries there are at once, and how often, in microseconds, comes another."""
+
+    key: bytes
+    burst: int
+    interval: int

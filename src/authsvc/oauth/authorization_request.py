@@ -1,0 +1,192 @@
+"""Authorization requests, read strictly (RFC 6749, section 4.1.1; RFC 7636, section 4.3; OIDC Core, 3.1.2.1)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from authsvc.domain.clients import Client, ClientState, GrantType
+from authsvc.domain.redirects import is_allowed
+from authsvc.oauth import scopes
+from authsvc.oauth.clients import ClientReader
+from authsvc.oauth.errors import Code, OAuthError
+from authsvc.oauth.hints import Hint, Hints
+
+LOGIN = "login"
+CONSENT = "consent"
+SELECT_ACCOUNT = "select_account"
+SILENT = "none"
+PROMPTS = (SILENT, LOGIN, SELECT_ACCOUNT, CONSENT)
+"""What `prompt` may say."""
+_CHALLENGE = re.compile(r"[A-Za-z0-9\-_]{43}", re.ASCII)
+_AGE = re.compile(r"[0-9]{1,10}", re.ASCII)
+_NOT_SUPPORTED: Mapping[str, Code] = {
+    "request": "request_not_supported",
+    "request_uri": "request_uri_not_supported",
+    "registration": "registration_not_supported",
+}
+
+
+class Unsafe(Exception):
+    """Nobody may be sent to where the request says. `key` is that of the text that tells the person."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class Redirected(Exception):
+    """The browser goes to the client, at `location`, with what is wrong."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__("the client is told")
+        self.location = location
+
+
+class Address(NamedTuple):
+    """Where the answer to a request goes: a registered redirect URI, with the `state` of the request."""
+
+    issuer: str
+    redirect_uri: str
+    state: str | None
+
+    def location(self, answer: Mapping[str, str]) -> str:
+        """The URI with the answer's parameters, `state`, and `iss` (RFC 9207) behind those that it has."""
+        state = {} if self.state is None else {"state": self.state}
+        query = urlencode({**answer, **state, "iss": self.issuer})
+        separator = "&" if "?" in self.redirect_uri else "?"
+        return f"{self.redirect_uri}{separator}{query}"
+
+    def error(self, code: Code, description: str) -> Redirected:
+        """What tells the client that something is wrong."""
+        return Redirected(self.location({"error": code, "error_description": description}))
+
+
+class AuthorizationRequest(NamedTuple):
+    """A request that may be answered. `max_age` in seconds; `ui_locales` and `acr_values` separated by spaces.
+
+    `hint` is what an `id_token_hint` says, None if there was none.
+    """
+
+    client: Client
+    address: Address
+    scope: str
+    nonce: str | None
+    code_challenge: str
+    prompt: frozenset[str]
+    max_age: int | None
+    login_hint: str
+    ui_locales: str
+    acr_values: str
+    hint: Hint | None
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the answer goes."""
+        return self.address.redirect_uri
+
+    @property
+    def state(self) -> str | None:
+        """What comes back to the client with the answer."""
+        return self.address.state
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no page may be shown."""
+        return SILENT in self.prompt
+
+
+class RequestReader:
+    """Reads authorization requests."""
+
+    def __init__(self, clients: ClientReader, hints: Hints, issuer: str) -> None:
+        self._clients = clients
+        self._hints = hints
+        self._issuer = issuer
+
+    async def read(self, pairs: Sequence[tuple[str, str]]) -> AuthorizationRequest:
+        """The request in the decoded parameters of a query or a form.
+
+        Raises:
+            Unsafe: the client is not known or not active, or the redirect URI is not one of its own.
+            Redirected: anything else is wrong, and the client is told.
+        """
+        counts = Counter(name for name, _ in pairs)
+        # A parameter without a value counts as missing (RFC 6749, section 3.1).
+        values = {name: value for name, value in pairs if value}
+        if counts["client_id"] > 1 or counts["redirect_uri"] > 1:
+            raise Unsafe("error.malformed")
+        client = await self._client(values.get("client_id", ""))
+        redirect_uri = values.get("redirect_uri", "")
+        if not is_allowed(redirect_uri, client.redirect_uris.split("\n"), native=client.native):
+            raise Unsafe("error.redirect_uri")
+        address = Address(self._issuer, redirect_uri, values.get("state") if counts["state"] == 1 else None)
+        if max(counts.values()) > 1:
+            raise address.error("invalid_request", "a parameter is there more than once")
+        try:
+            return await self._checked(client, address, values)
+        except OAuthError as error:
+            raise address.error(error.code, error.description) from None
+
+    async def _client(self, client_id: str) -> Client:
+        client = await self._clients.by_client_id(client_id) if client_id else None
+        if client is None or client.state != ClientState.ACTIVE:
+            raise Unsafe("error.unknown_client")
+        return client
+
+    async def _checked(self, client: Client, address: Address, values: Mapping[str, str]) -> AuthorizationRequest:
+        _check_kind(client, values)
+        prompt = _prompt(values.get("prompt", ""))
+        max_age = values.get("max_age")
+        if max_age is not None and not _AGE.fullmatch(max_age):
+            raise OAuthError("invalid_request", "max_age is a number of seconds")
+        hint = None
+        if "id_token_hint" in values:
+            hint = await self._hints.read(values["id_token_hint"])
+            if hint is None or hint.client_id != client.client_id:
+                raise OAuthError("login_required", "id_token_hint is no ID token that this client got here")
+        return AuthorizationRequest(
+            client=client,
+            address=address,
+            scope=scopes.known(values.get("scope", ""), offline=client.may(GrantType.REFRESH_TOKEN)),
+            nonce=values.get("nonce"),
+            code_challenge=_challenge(values),
+            prompt=prompt,
+            max_age=None if max_age is None else int(max_age),
+            login_hint=values.get("login_hint", ""),
+            ui_locales=values.get("ui_locales", ""),
+            acr_values=values.get("acr_values", ""),
+            hint=hint,
+        )
+
+
+def _check_kind(client: Client, values: Mapping[str, str]) -> None:
+    """It asks for a code, in the query, and in no way that does not exist here."""
+    for name, code in _NOT_SUPPORTED.items():
+        if name in values:
+            raise OAuthError(code, f"{name} is not supported")
+    if "response_type" not in values:
+        raise OAuthError("invalid_request", "response_type is missing")
+    if values["response_type"] != "code":
+        raise OAuthError("unsupported_response_type", "response_type can only be code")
+    if values.get("response_mode", "query") != "query":
+        raise OAuthError("invalid_request", "response_mode can only be query")
+    if not client.may(GrantType.AUTHORIZATION_CODE):
+        raise OAuthError("unauthorized_client", "the client may not use this grant type")
+
+
+def _challenge(values: Mapping[str, str]) -> str:
+    challenge = values.get("code_challenge", "")
+    if values.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
+        raise OAuthError("invalid_request", "code_challenge is wanted, of 43 characters, with the method S256")
+    return challenge
+
+
+def _prompt(text: str) -> frozenset[str]:
+    prompt = frozenset(text.split())
+    if not prompt <= set(PROMPTS) or (SILENT in prompt and len(prompt) > 1):
+        raise OAuthError("invalid_request", "prompt is none alone, or some of login, select_account and consent")
+    return prompt

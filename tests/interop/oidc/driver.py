@@ -1,0 +1,70 @@
+"""Programs of other people's clients that run for a whole test session: they are told what to do, a line at a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from interop.support import HERE, NODE, direct_environment
+
+DRIVERS = Path(__file__).parent / "drivers"
+_TIMEOUT = 30.0
+
+
+class DriverError(Exception):
+    """What a client raised: the name of its class, its message, and of an OAuth error the code and the HTTP status."""
+
+    def __init__(self, outcome: dict[str, Any]) -> None:
+        super().__init__(str(outcome))
+        self.kind: str = outcome["class"]
+        self.message: str = outcome["message"]
+        self.error: str | None = outcome.get("error")
+        self.status: int | None = outcome.get("status")
+
+
+class Driver:
+    """A running script of `drivers`."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        if not (HERE / "node_modules").is_dir():
+            pytest.fail("tests/interop/node_modules is missing: `make test` installs it", pytrace=False)
+        command: list[str | Path] = [NODE, DRIVERS / f"{name}.mjs", *arguments]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=direct_environment()
+        )
+
+    def __call__(self, operation: str, **arguments: Any) -> Any:
+        """What an operation of the script gives. Raises `DriverError` for what it raises."""
+        assert self._process.stdin
+        assert self._process.stdout
+        guard = threading.Timer(_TIMEOUT, self._process.kill)
+        guard.start()
+        try:
+            # In ASCII: Node sees the end of a line in U+2028.
+            self._process.stdin.write(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        finally:
+            guard.cancel()
+        assert answer, f"{operation} did not end in {_TIMEOUT:.0f} s"
+        outcome = orjson.loads(answer)
+        if "error" in outcome:
+            raise DriverError(outcome["error"])
+        return outcome["value"]
+
+    def close(self) -> None:
+        """Let it end by itself, so that it can close what it has open."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        try:
+            self._process.wait(_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()

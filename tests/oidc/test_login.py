@@ -1,0 +1,200 @@
+"""Signing in, and who is signed in in a browser."""
+
+from __future__ import annotations
+
+import pytest
+from oauth.people import OLLI, PASSWORD
+from oauth.realm import Realm, answer_of
+from oidc.stage import Page, Person, engine, question
+
+from authsvc.domain.clock import SECOND
+from authsvc.oauth.second_factor import PENDING_LIFE
+
+HOME = "Your accounts in this browser"
+WRONG = "Login name or password is wrong."
+
+
+def agent(person: Person) -> str | None:
+    """The secret by which a browser is known."""
+    return person.http.cookies.get("__Host-agent")
+
+
+async def second_factor(person: Person, realm: Realm) -> Page:
+    """Sign Olli in."""
+    return await person.submit(await person.sign_in(await person.get("/login?prompt=login"), "olli"), code=realm.code())
+
+
+async def test_signing_in_without_a_client(person: Person) -> None:
+    """The page works by itself, and shows then who is signed in."""
+    form = await person.get("/login")
+    assert (form.status, form.title, form.problem) == (200, "Sign in", "")
+    assert [button.words() for button in form.document.all("button")] == ["Sign in"]
+    home = await person.follow(await person.sign_in(form))
+    assert home.title == HOME
+    assert "gigi@savanna.example" in home.document.words()
+
+
+async def test_the_fields_help_password_managers(person: Person) -> None:
+    """Browsers are told which field is which, and correct no login name."""
+    name, password = (each for each in (await person.get("/login")).form().all("input") if "id" in each.attributes)
+    assert (name["autocomplete"], name["autocapitalize"], name["spellcheck"]) == ("username", "none", "false")
+    assert (password["autocomplete"], password["type"]) == ("current-password", "password")
+
+
+@pytest.mark.parametrize("login", ["gigi", "nobody", "idle", "fred", "robot", "else"])
+async def test_a_refusal_does_not_say_why(person: Person, login: str) -> None:
+    """A wrong password, an unknown name and an account that cannot be used get the same page."""
+    page = await person.sign_in(await person.get("/login"), login, "wrong")
+    assert (page.status, page.problem) == (400, WRONG)
+    assert page.document.all("title")[0].words() == f"{WRONG} \N{EN DASH} Sign in"
+    assert page.form().words() == "Login name Password Sign in"
+    inputs = {each["name"]: each.attributes for each in page.form().all("input") if "id" in each.attributes}
+    assert inputs["login_name"]["value"] == f"{login}@savanna.example"
+    assert "value" not in inputs["password"]
+    assert all(each["aria-describedby"] == "problem" for each in inputs.values())
+    assert agent(person) is None
+
+
+async def test_a_second_try_works_where_the_first_failed(person: Person) -> None:
+    """After a mistake the way to the client goes on."""
+    page = await person.sign_in(await person.go(question()), "gigi", "wrong")
+    assert answer_of((await person.sign_in(page)).location)["code"]
+
+
+async def test_the_second_factor(realm: Realm, person: Person) -> None:
+    """Whoever has one is asked for its code, in a field made for that, and only then signed in."""
+    asked = await person.sign_in(await person.go(question()), "olli")
+    assert (asked.status, asked.title) == (200, "Two-step verification")
+    field = next(each for each in asked.form().all("input") if each["name"] == "code")
+    assert (field["inputmode"], field["autocomplete"]) == ("numeric", "one-time-code")
+    assert agent(person) is None
+    wrong = await person.submit(asked, code="000000")
+    assert (wrong.status, wrong.problem) == (400, "The code is wrong or has been used already.")
+    back = await person.submit(wrong, code=realm.code())
+    tokens = await realm.exchange(answer_of(back.location)["code"])
+    claims = (await realm.decoded(tokens.id_token)).claims
+    assert (claims["sub"], claims["amr"]) == (str(OLLI), ["pwd", "otp", "mfa"])
+
+
+async def test_the_code_comes_too_late(realm: Realm, person: Person) -> None:
+    """Five minutes after the password it is asked for anew; so it is if the form was changed."""
+    asked = await person.sign_in(await person.get("/login"), "olli")
+    for pending in (None, "x"):
+        realm.at += PENDING_LIFE
+        late = await person.submit(asked, code=realm.code(), **({"pending": pending} if pending else {}))
+        assert (late.status, late.title) == (400, "Sign in")
+        assert late.problem == "That took too long. Please sign in again."
+
+
+async def test_too_many_attempts(realm: Realm, person: Person) -> None:
+    """After many wrong passwords the right one has to wait, and the page says how long."""
+    form = await person.get("/login")
+    for _ in range(10):
+        assert (await person.sign_in(form, password="wrong")).status == 400
+    page = await person.sign_in(form)
+    assert page.status == 429
+    seconds = int(page.headers["retry-after"])
+    assert page.problem == f"Too many attempts. Try again in {seconds} seconds."
+    realm.at += seconds * SECOND
+    assert (await person.sign_in(page)).status == 303
+
+
+async def test_too_many_codes(realm: Realm, person: Person) -> None:
+    """Codes cannot be tried endlessly, either."""
+    asked = await person.sign_in(await person.get("/login"), "olli")
+    for _ in range(10):
+        assert (await person.submit(asked, code="000000")).status == 400
+    page = await person.submit(asked, code=realm.code())
+    assert (page.status, page.title) == (429, "Two-step verification")
+    assert int(page.headers["retry-after"]) > 0
+
+
+async def test_a_browser_gets_a_new_cookie_each_time(realm: Realm, person: Person) -> None:
+    """A secret that was planted in a browser, or was known before, is worth nothing after a sign-in."""
+    planted = "p" * 43
+    person.http.cookies.set("__Host-agent", planted, domain="auth.example")
+    await person.sign_in(await person.get("/login"))
+    first = agent(person)
+    await second_factor(person, realm)
+    second = agent(person)
+    assert len({planted, first, second}) == 3
+    thief = Person(engine(realm))
+    for known in (planted, first):
+        thief.http.cookies.set("__Host-agent", known or "", domain="auth.example")
+        assert (await thief.go("/login/account")).title == "Sign in"
+    assert len((await person.go("/login")).document.all("li")) == 2
+
+
+async def test_a_known_browser_is_not_locked_out(realm: Realm, person: Person) -> None:
+    """Others who guess do not keep a person out of the browser in which they have been signed in."""
+    await person.sign_in(await person.get("/login"))
+    stranger = Person(engine(realm))
+    form = await stranger.get("/login")
+    for _ in range(11):
+        refused = await stranger.sign_in(form, password="wrong")
+    assert refused.status == 429
+    assert (await person.sign_in(await person.get("/login?prompt=login"))).status == 303
+
+
+async def test_who_is_signed_in_is_not_asked_again(person: Person) -> None:
+    """The plain page leads to the accounts; another one can be added from there."""
+    await person.sign_in(await person.get("/login"))
+    home = await person.go("/login")
+    assert home.title == HOME
+    assert (await person.get(home.link("Add another account"))).title == "Sign in"
+
+
+async def test_nobody_has_accounts_in_a_new_browser(realm: Realm, person: Person) -> None:
+    """The list of accounts is that of this browser and of no other."""
+    await person.sign_in(await person.get("/login"))
+    other = Person(engine(realm))
+    assert (await other.go("/login/account")).title == "Sign in"
+
+
+async def test_one_account_is_signed_out(realm: Realm, person: Person) -> None:
+    """The other stays, and the first is listed as signed out, with a link to sign in again."""
+    await person.sign_in(await person.get("/login"))
+    await second_factor(person, realm)
+    home = await person.follow(await person.submit(await person.go("/login"), "Sign out Gigi"))
+    states = {"Olli" in each.words(): "Signed out" in each.words() for each in home.document.all("li")}
+    assert states == {True: False, False: True}
+    again = await person.get(home.link("Sign in"))
+    assert next(each["value"] for each in again.form().all("input") if each["name"] == "login_name").startswith("gigi@")
+
+
+async def test_all_accounts_are_signed_out(realm: Realm, person: Person) -> None:
+    """One button ends every session of the browser."""
+    await person.sign_in(await person.get("/login"))
+    await second_factor(person, realm)
+    done = await person.follow(await person.submit(await person.go("/login"), "Sign out everyone in this browser"))
+    assert done.title == "Signed out"
+    assert await realm.ask("SELECT count(*) FROM sessions WHERE state = 1") == [(0,)]
+
+
+async def test_an_impersonated_session_is_marked(realm: Realm, person: Person) -> None:
+    """Its person sees who it is really, cannot change the password there, and no client is offered it."""
+    await person.sign_in(await person.get("/login"))
+    await realm.run("UPDATE sessions SET impersonator_email = 'ann@help.example', impersonator_reason = 'call'")
+    home = await person.go("/login")
+    assert "Opened for you by ann@help.example" in home.document.words()
+    assert "Change password" not in home.document.words()
+    assert (await person.go("/login/account?" + question().partition("?")[2])).title == "Sign in"
+
+
+async def test_a_login_hint_fills_the_form(person: Person) -> None:
+    """What the client knows need not be typed; the password field has the focus then."""
+    form = await person.go(question(login_hint='"><b>gigi'))
+    name, password = (each for each in form.form().all("input") if "id" in each.attributes)
+    assert name["value"] == '"><b>gigi'
+    assert ("autofocus" in name.attributes, "autofocus" in password.attributes) == (False, True)
+
+
+async def test_no_secret_is_shown_or_put_into_an_address(realm: Realm, person: Person) -> None:
+    """Passwords and cookies stand on no page and in no address."""
+    pages = [await person.go(question(client_id="spa"))]
+    pages.append(await person.sign_in(pages[-1], password="wrong-canary"))
+    pages.append(await person.sign_in(pages[-1]))
+    pages.append(await person.go("/login"))
+    for page in pages:
+        told = page.text + page.url + page.headers.get("location", "")
+        assert not any(secret in told for secret in ("wrong-canary", PASSWORD, agent(person) or "no cookie"))

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from oauth.machine_stage import CLI, GIGI, NOW, ORG, SESSION, Stage, staged
+
+from authsvc.domain.authorizations import DeviceState, Holder
+from authsvc.domain.clock import SECOND
+from authsvc.domain.devices import Device
+
+DEVICE_HASH, USER_HASH = b"d" * 32, b"u" * 32
+
+
+@pytest.fixture
+async def stage(empty_database: Path, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A store in which one device waits."""
+    async with staged(empty_database, tmp_path) as stage:
+        assert await stage.device_codes.add(CLI, "openid", DEVICE_HASH, USER_HASH)
+        yield stage
+
+
+async def _device(stage: Stage, device_hash: bytes = DEVICE_HASH) -> Device | None:
+    async with stage.writes.transaction() as tx:
+        return await stage.device_codes.device(tx, device_hash)
+
+
+async def test_device_is_found_by_the_hash_of_its_code(stage: Stage) -> None:
+    """A new device waits for ten minutes, and is to ask every five seconds."""
+    device = await _device(stage)
+    assert device is not None
+    ends = NOW + 600 * SECOND
+    assert device[1:] == (CLI, "openid", DeviceState.PENDING, None, None, None, ends, 5, None)
+    assert await _device(stage, USER_HASH) is None
+
+
+async def test_user_code_is_taken_as_long_as_the_device_is_known(stage: Stage) -> None:
+    """No two devices have the same user code, even when the time of one is over."""
+    stage.clock.advance(600)
+    assert not await stage.device_codes.add(CLI, "openid", b"e" * 32, USER_HASH)
+    stage.clock.advance(600)
+    assert await stage.device_codes.add(CLI, "openid", b"e" * 32, USER_HASH)
+    assert await _device(stage) is None
+
+
+async def test_steps_of_a_device_are_kept(stage: Stage) -> None:
+    """What the device asks, a person decides and comes of it stands in its row, and nothing of it in `changes`."""
+    before = await stage.rows("SELECT count(*) FROM changes")
+    device = await _device(stage)
+    assert device is not None
+    async with stage.writes.transaction() as tx:
+        await stage.device_codes.ask(tx, device, 10)
+    asked = await _device(stage)
+    assert asked == device._replace(asked_at=NOW, interval=10)
+    assert await stage.device_codes.decide(USER_HASH, GIGI, SESSION, allow=True)
+    approved = await _device(stage)
+    assert approved == asked._replace(state=DeviceState.APPROVED, user_id=GIGI, session_id=SESSION)
+    async with stage.writes.transaction() as tx:
+        await stage.device_codes.use(tx, approved, 7)
+    assert await _device(stage) == approved._replace(state=DeviceState.USED, authorization_id=7)
+    assert await stage.rows("SELECT count(*) FROM changes") == before
+
+
+async def test_holder_is_whoever_the_session_is_of(stage: Stage) -> None:
+    """The session tells who is signed in, since when and how; one that does not exist tells nothing."""
+    async with stage.writes.transaction() as tx:
+        holder = await stage.device_codes.holder(tx, SESSION)
+        assert await stage.device_codes.holder(tx, 4711) is None
+    assert holder == Holder(GIGI, ORG, SESSION, NOW - 60 * SECOND, "pwd otp mfa")

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from oauth.machine_stage import GIGI, LOCKED, NOW, Stage, staged
+
+from authsvc.domain.clock import SECOND
+from authsvc.domain.sessions import AuthMethod, SignIn
+from authsvc.errors import Refused
+from authsvc.store.impersonations import Impersonations
+
+SIGN_IN = SignIn(
+    auth_method=AuthMethod.IMPERSONATION,
+    impersonator_email="support@savanna.example",
+    impersonator_reason="ticket 42",
+    lifetime=60 * SECOND,
+)
+
+
+@pytest.fixture
+async def stage(empty_database: Path, tmp_path: Path) -> AsyncIterator[Stage]:
+    """People, of whom one cannot sign in."""
+    async with staged(empty_database, tmp_path) as stage:
+        yield stage
+
+
+async def test_session_is_on_an_agent_of_its_own(stage: Stage) -> None:
+    """The agent has no cookie, so that no browser is ever taken for it."""
+    async with stage.writes.transaction() as tx:
+        session_id = await Impersonations(stage.writes).begin(tx, GIGI, SIGN_IN)
+    columns = "u.description, u.cookie_hash, s.impersonator_email, s.impersonator_reason, s.expires_at"
+    joined = f"sessions s JOIN user_agents u ON u.id = s.agent_id WHERE s.id = {session_id}"
+    ends = NOW + 60 * SECOND
+    expected = ("Impersonation", None, "support@savanna.example", "ticket 42", ends)
+    assert await stage.rows(f"SELECT {columns} FROM {joined}") == [expected]
+
+
+async def test_nobody_acts_as_somebody_who_cannot_sign_in(stage: Stage) -> None:
+    """A locked account is refused, and nothing stays behind."""
+    with pytest.raises(Refused):
+        async with stage.writes.transaction() as tx:
+            await Impersonations(stage.writes).begin(tx, LOCKED, SIGN_IN)
+    assert await stage.rows("SELECT * FROM user_agents WHERE description = 'Impersonation'") == []
