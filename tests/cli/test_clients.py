@@ -122,8 +122,9 @@ def test_disable(database: str, capsys: Capture) -> None:
             f"SELECT id, id, {USER}, 'openid', '', 1, 1, 1 FROM clients WHERE client_id IN ('tv', 'map')"
         )
         connection.execute(
-            "INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at) "
-            f"SELECT id, client_id, {USER}, id, 1, 9000000000000000 FROM clients WHERE client_id IN ('tv', 'map')"
+            "INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at, scope) "
+            f"SELECT id, client_id, {USER}, id, 1, 9000000000000000, 'openid' "
+            "FROM clients WHERE client_id IN ('tv', 'map')"
         )
     connection.close()
     for _ in range(2):

@@ -237,7 +237,7 @@ def test_apply_with_mistakes(database: str, tmp_path: Path) -> None:
     last = len(file.read_text().splitlines())
     lines = run.stderr.splitlines()
     assert len(lines) >= 3
-    assert all(re.match(rf"{re.escape(str(file))}:{last}: userGrants\[5\]", line) for line in lines)
+    assert all(re.match(rf"{re.escape(str(file))}:{last}: clients\[3\]", line) for line in lines)
     assert query(database, "SELECT max(sequence) FROM changes") == before
     assert query(database, "SELECT count(*) FROM orgs WHERE name = 'Changed'") == [(0,)]
 
@@ -268,8 +268,8 @@ def test_migrate_tells_what_it_did(tmp_path: Path) -> None:
     """`migrate` says from where to where, and the second time that there was nothing to do."""
     path = tmp_path / "folder" / "a.db"
     url = f"sqlite:///{path}"
-    assert authsvc("migrate", database_url=url).stdout == f"{path}: from empty to revision 0002\n"
-    assert command("migrate", "--database-url", url).stdout == f"{path}: already at revision 0002\n"
+    assert authsvc("migrate", database_url=url).stdout == f"{path}: from empty to revision 0003\n"
+    assert command("migrate", "--database-url", url).stdout == f"{path}: already at revision 0003\n"
 
 
 def test_what_is_no_database(tmp_path: Path) -> None:

@@ -275,9 +275,10 @@ INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, create
 VALUES (60, 50, 100, 'openid', 'pwd', 1, 1, 1), (61, 51, 100, 'openid', 'pwd', 1, 1, 1)
 """
 ACCESS = """
-INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at) VALUES
-(70, x'01', 100, 50, 1, 9000000000000000), (71, x'02', 100, 51, 1, 9000000000000000),
-(72, x'03', 101, NULL, 1, 9000000000000000), (73, x'04', 100, 50, 1, 2)
+INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at, scope) VALUES
+(70, x'01', 100, 50, 1, 9000000000000000, 'openid'), (71, x'02', 100, 51, 1, 9000000000000000, 'openid'),
+(72, x'03', 101, NULL, 1, 9000000000000000, 'openid'), (73, x'04', 100, 50, 1, 2, 'openid'),
+(74, x'05', 100, NULL, 1, 9000000000000000, NULL)
 """
 
 
@@ -298,7 +299,10 @@ LOCKED = "1 user, 1 session changed; 9 entries unchanged"
 async def test_what_ends_with_an_entry(
     writes: Writes, rows: Any, place: str, state: str, report: str, revoked: list[int], ended: list[Any]
 ) -> None:
-    """With a client or an account that is out of use end its sessions, authorizations and tokens, for good."""
+    """With a client or an account that is out of use end its sessions, authorizations and tokens, for good.
+
+    A token that an operator has made ends with nothing but itself.
+    """
     await _apply(writes)
     await _execute(writes, TOKENS, ACCESS)
     assert await _apply(writes, _with(**{place: state})) == report

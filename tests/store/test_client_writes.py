@@ -23,8 +23,9 @@ INSERT INTO users (id, org_id, type, state, user_name, login, display_name, firs
 SELECT value, 1, 1, 1, value, value, '', '', '', '', '', 0, '', '', 0, '', 0, '', 0, 1, 1, 1 FROM json_each('[2, 3]');
 INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, created_at, changed_at, revoked_at)
 SELECT clients.id * 10 + users.id, clients.id, users.id, 'openid', '', 1, 1, 1, NULL FROM clients, users;
-INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at)
-SELECT clients.id * 10 + users.id, clients.id * 10 + users.id, users.id, clients.id, 1, {at} FROM clients, users;
+INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at, scope)
+SELECT clients.id * 10 + users.id, clients.id * 10 + users.id, users.id, clients.id, 1, {at}, 'openid'
+FROM clients, users;
 """
 
 

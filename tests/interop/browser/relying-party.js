@@ -46,4 +46,5 @@ window.party = {
   arrival: await arrived(),
   user: async () => told(await manager.getUser()),
   renew: async () => told(await manager.signinSilent()),
+  inWindow: async () => told(await manager.signinPopup()),
 };

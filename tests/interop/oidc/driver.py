@@ -13,7 +13,7 @@ import pytest
 from interop.support import HERE, NODE, direct_environment
 
 DRIVERS = Path(__file__).parent / "drivers"
-_TIMEOUT = 30.0
+_TIMEOUT = 60.0
 
 
 class DriverError(Exception):

@@ -52,11 +52,15 @@ def forms(page: str) -> list[Form]:
 
 
 class Person:
-    """Somebody at a browser of their own, who knows a login name, a password, and perhaps a code."""
+    """Somebody at a browser of their own, who knows a login name and a password.
 
-    def __init__(self, site: str, login: str, password: str, code: str = "") -> None:
+    `asked` is how often they have been asked for the password.
+    """
+
+    def __init__(self, site: str, login: str, password: str) -> None:
+        self.asked = 0
         self._site = httpx2.URL(site)
-        self._known = {"username": login, "current-password": password, "one-time-code": code}
+        self._known = {"username": login, "current-password": password}
         headers = {"user-agent": "Person/1.0", "accept-language": "en"}
         self._client = httpx2.Client(trust_env=False, verify=NO_CERTIFICATES, headers=headers)
 
@@ -90,6 +94,7 @@ class Person:
 
     def _send(self, url: str, form: Form) -> httpx2.Response:
         """Send a form with what is asked, by its first button."""
+        self.asked += "current-password" in form.asked
         known = {name: self._known[use] for use, name in form.asked.items() if use in self._known}
         pressed = {name: value for name, value in form.buttons[:1] if name}
         origin = f"{self._site.scheme}://{self._site.netloc.decode()}"

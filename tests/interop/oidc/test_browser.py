@@ -34,6 +34,8 @@ CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 UNAUTHENTICATED = 16
 ACTIVE, TERMINATED = "SESSION_STATE_ACTIVE", "SESSION_STATE_TERMINATED"
 ZITADELS = f"openid profile email urn:zitadel:iam:org:project:id:{PROJECT}:aud urn:zitadel:iam:org:projects:roles"
+# As that package writes it: the space at the end is where the project's scopes would be.
+WITHOUT_PROJECT = "openid profile email "
 # What makes something unusable for somebody; the rest are opinions.
 SERIOUS = ("serious", "critical")
 
@@ -145,8 +147,8 @@ def test_cookies_are_out_of_reach(visit: Any) -> None:
 
 @pytest.fixture(scope="module")
 def walk(site: Site, chromium: Driver) -> Any:
-    """What two people saw in one browser, and one of them in another."""
-    given = settings(site)
+    """What two people saw in one browser, and one of them in another; the page has no project."""
+    given = settings(site, scope=WITHOUT_PROJECT)
     return chromium(
         "twoPeople",
         page=given["redirect_uri"],
@@ -195,6 +197,12 @@ def test_another_browser_sees_nothing(walk: Any) -> None:
     assert not any(name in walk["stranger"] for name in (*NAMES, *NAMES.values()))
     assert states(walk["elsewhere"]) == {ADA: ACTIVE}
     assert walk["complaints"] == []
+
+
+def test_a_page_signs_somebody_in_in_a_window(walk: Any) -> None:
+    """A page may open a window to sign in: the window tells it the answer and closes."""
+    assert walk["hers"]["profile"]["sub"] == "10"
+    assert walk["hers"]["profile"]["sid"] != walk["adas"]["profile"]["sid"]
 
 
 def test_a_page_gives_its_token_back(walk: Any) -> None:
@@ -296,6 +304,15 @@ def test_forms_of_others_are_refused(attack: Any) -> None:
     assert {name: seen["read"] for name, seen in outcomes.items() if seen["read"] != ["TypeError", "opaque"]} == {}
     assert {status for seen in outcomes.values() for status in seen["statuses"]} == {403}
     assert NAMES[ADA] in attack["home"]
+
+
+def test_planted_cookies_are_of_no_use(site: Site, chromium: Driver) -> None:
+    """Who signs in gets a new cookie, so that nobody shares the browser with whoever put the old one there."""
+    planted = "p" * 43
+    outcome = chromium("plantedCookie", site=site.url, person=person(BORIS), planted=planted)
+    assert len(outcome["kept"]) == 1
+    assert planted not in outcome["kept"]
+    assert NAMES[BORIS] not in outcome["seen"]
 
 
 def test_pages_are_in_no_frame(attack: Any) -> None:

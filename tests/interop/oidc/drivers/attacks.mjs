@@ -32,6 +32,24 @@ async function form(page, button) {
 }
 
 export const attacks = {
+  // Somebody puts a cookie of their own into the browser of another, who then signs in.
+  async plantedCookie(browser, { site, person, planted }) {
+    const cookie = { name: "agent", value: planted, url: site };
+    const { context, page } = await profile(browser);
+    await context.addCookies([cookie]);
+    await page.goto(`${site}/login`);
+    await signIn(page, person);
+    await page.getByRole("button", { name: `Sign out ${person.name}` }).waitFor();
+    const kept = (await context.cookies()).filter(({ name }) => name === "agent").map(({ value }) => value);
+    await context.close();
+    const attacker = await profile(browser);
+    await attacker.context.addCookies([cookie]);
+    await attacker.page.goto(`${site}/login`);
+    const seen = await attacker.page.innerText("main");
+    await attacker.context.close();
+    return { kept, seen };
+  },
+
   // `origins` are pages of others, `consent` asks the person for something.
   async fromElsewhere(browser, { site, origins, consent, person }) {
     const { context, page, noted } = await profile(browser);

@@ -103,9 +103,10 @@ async function twoPeople({ page: url, site, settings, ada, boris }) {
   const stranger = await second.page.innerText("main");
   await second.page.goto(url);
   await back(second.page, url);
-  await leave(second.page, "signinRedirect");
-  await signIn(second.page, ada);
-  const hers = (await back(second.page, url)).user;
+  const opened = second.page.waitForEvent("popup");
+  const signedIn = second.page.evaluate(() => window.party.inWindow());
+  await signIn(await opened, ada);
+  const hers = await signedIn;
   const elsewhere = await sessions(hers, settings);
   await second.page.evaluate(() => window.party.manager.revokeTokens(["access_token"]));
   const revoked = await sessions(hers, settings);
@@ -113,7 +114,7 @@ async function twoPeople({ page: url, site, settings, ada, boris }) {
   await first.context.close();
   const complaints = [...first.noted.complaints, ...second.noted.complaints];
   const seen = { before, after, since, elsewhere, revoked };
-  return { adas, renewed, boriss, again, choice, prefilled, returned, stranger, ...seen, complaints };
+  return { adas, renewed, boriss, again, choice, prefilled, returned, stranger, hers, ...seen, complaints };
 }
 
 // Plain HTML: a wrong password, the right one, a code, consent; then the account, and out again.

@@ -3,7 +3,7 @@
 export const LOGIN = "[autocomplete=username]";
 export const PASSWORD = "[autocomplete=current-password]";
 export const CODE = "[autocomplete=one-time-code]";
-const PATIENCE = 10_000;
+const PATIENCE = 15_000;
 
 // A browser profile of its own, in which the page of the other origin finds its settings.
 export async function profile(browser, { settings, ...options } = {}) {
