@@ -167,7 +167,15 @@ class Forge(NamedTuple):
 
     def _claims_of_others(self) -> dict[str, str]:
         wrong: dict[str, tuple[Any, ...]] = {
-            "iss": ("https://strange.example", f"{self.issuer}/", self.issuer.upper(), 1, None, [self.issuer], _LEFT_OUT),
+            "iss": (
+                "https://strange.example",
+                f"{self.issuer}/",
+                self.issuer.upper(),
+                1,
+                None,
+                [self.issuer],
+                _LEFT_OUT,
+            ),
             "aud": ("other", f"{self.audience}x", [], [self.audience, 1], {}, 1, None, _LEFT_OUT),
             "sub": ("", 1, None, [self.subject], {}, "x" * 201, _LEFT_OUT),
         }

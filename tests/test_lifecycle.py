@@ -18,7 +18,7 @@ import h2.connection
 import h2.events
 import httpx2
 import pytest
-from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, authsvc, environment, serving
+from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, authsvc, environment, query, serving
 
 
 def test_sigterm_ends_with_status_zero(database: str, tmp_path: Path) -> None:
@@ -134,6 +134,17 @@ def test_no_database_is_named(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert result.stderr == f"authsvc: the database {tmp_path}/none.db does not exist; run `authsvc migrate`\n"
     assert not (tmp_path / "none.db").exists()
+
+
+def test_activity_is_written_down_at_the_end(database: str, tmp_path: Path) -> None:
+    """When a session was used last is in the database once the service has ended, though it is written behind."""
+    with serving(database, tmp_path / "log", grpc_listen="off") as server:
+        token = server.token(GIGI, BROWSER)
+        headers = {"authorization": f"Bearer {token}"}
+        assert httpx2.get(f"{server.url}/auth/v1/users/me", headers=headers, verify=NO_CERTIFICATES).status_code == 200
+        server.stop()
+    used = "SELECT active_at >= created_at FROM sessions WHERE active_at IS NOT NULL"
+    assert query(database, used) == [(1,)]
 
 
 def test_logs_hold_no_token(database: str, tmp_path: Path) -> None:

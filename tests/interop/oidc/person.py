@@ -8,6 +8,7 @@ from typing import Self
 from urllib.parse import urljoin
 
 import httpx2
+import pyotp
 from harness import NO_CERTIFICATES
 
 _PAGES = 12
@@ -54,11 +55,12 @@ def forms(page: str) -> list[Form]:
 class Person:
     """Somebody at a browser of their own, who knows a login name and a password.
 
-    `asked` is how often they have been asked for the password.
+    `asked` is how often they have been asked for the password; `totp` is the secret of their second factor.
     """
 
-    def __init__(self, site: str, login: str, password: str) -> None:
+    def __init__(self, site: str, login: str, password: str, totp: str | None = None) -> None:
         self.asked = 0
+        self._totp = totp
         self._site = httpx2.URL(site)
         self._known = {"username": login, "current-password": password}
         headers = {"user-agent": "Person/1.0", "accept-language": "en"}
@@ -69,6 +71,11 @@ class Person:
 
     def __exit__(self, *error: object) -> None:
         self._client.close()
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that the site has set."""
+        return dict(self._client.cookies)
 
     def go(self, url: str) -> str:
         """Follow a link and fill in what is asked, until that ends at another site or there is no form: the URL."""
@@ -96,6 +103,8 @@ class Person:
         """Send a form with what is asked, by its first button."""
         self.asked += "current-password" in form.asked
         known = {name: self._known[use] for use, name in form.asked.items() if use in self._known}
+        if self._totp is not None and "one-time-code" in form.asked:
+            known[form.asked["one-time-code"]] = pyotp.TOTP(self._totp).now()
         pressed = {name: value for name, value in form.buttons[:1] if name}
         origin = f"{self._site.scheme}://{self._site.netloc.decode()}"
         return self._client.post(url, data=form.values | known | pressed, headers={"origin": origin})

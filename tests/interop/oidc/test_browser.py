@@ -34,8 +34,6 @@ CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 UNAUTHENTICATED = 16
 ACTIVE, TERMINATED = "SESSION_STATE_ACTIVE", "SESSION_STATE_TERMINATED"
 ZITADELS = f"openid profile email urn:zitadel:iam:org:project:id:{PROJECT}:aud urn:zitadel:iam:org:projects:roles"
-# As that package writes it: the space at the end is where the project's scopes would be.
-WITHOUT_PROJECT = "openid profile email "
 # What makes something unusable for somebody; the rest are opinions.
 SERIOUS = ("serious", "critical")
 
@@ -147,8 +145,8 @@ def test_cookies_are_out_of_reach(visit: Any) -> None:
 
 @pytest.fixture(scope="module")
 def walk(site: Site, chromium: Driver) -> Any:
-    """What two people saw in one browser, and one of them in another; the page has no project."""
-    given = settings(site, scope=WITHOUT_PROJECT)
+    """What two people saw in one browser, and one of them in another."""
+    given = settings(site)
     return chromium(
         "twoPeople",
         page=given["redirect_uri"],
@@ -296,7 +294,8 @@ def attack(site: Site, chromium: Driver) -> Any:
 def test_forms_of_others_are_refused(attack: Any) -> None:
     """Neither by a form nor by `fetch` does a page of another origin sign in, sign out or allow anything.
 
-    It even knows the secret of the form, and it may be of the same site, so that cookies come along.
+    It even knows the secret of the form, and it may be of the same site, so that cookies come along. From a page of
+    ours the same form does what it is for.
     """
     outcomes = attack["outcomes"]
     assert len(outcomes) == 6
@@ -304,6 +303,12 @@ def test_forms_of_others_are_refused(attack: Any) -> None:
     assert {name: seen["read"] for name, seen in outcomes.items() if seen["read"] != ["TypeError", "opaque"]} == {}
     assert {status for seen in outcomes.values() for status in seen["statuses"]} == {403}
     assert NAMES[ADA] in attack["home"]
+    assert attack["own"] == 303
+
+
+def test_forms_of_others_disturb_none_of_ours(attack: Any) -> None:
+    """A form that was open in another tab all the while is still good."""
+    assert attack["held"] == 303
 
 
 def test_planted_cookies_are_of_no_use(site: Site, chromium: Driver) -> None:

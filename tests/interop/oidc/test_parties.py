@@ -181,6 +181,13 @@ def test_discovery_of_rfc_8414(site: Site, make: Make, driver: Callable[..., Dri
     assert {name: value for name, value in oauth.items() if oidc.get(name, value) != value} == {}
 
 
+def test_a_scope_that_ends_in_a_space(site: Site, make: Make) -> None:
+    """ZITADEL's package for React asks for such a scope where it is told no project, and is given the tokens."""
+    tokens = sign_in(site, node(make, "oauth4webapi", BASIC), scope="openid profile email ", prompt="")
+    assert set(tokens.scope.split()) == {"openid", "profile", "email"}
+    assert tokens.refresh_token is None
+
+
 def test_nobody_is_signed_in(site: Site, make: Make, library: str) -> None:
     """With `prompt=none` a new browser is sent back at once, with `login_required`."""
     party = node(make, library, BASIC)

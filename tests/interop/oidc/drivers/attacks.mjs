@@ -1,6 +1,8 @@
 // What pages of other origins try with the browser of somebody who is signed in.
 import { profile, signIn } from "./steps.mjs";
 
+const SIGN_OUT = "button[aria-label^='Sign out ']";
+
 // In the page of the attacker.
 function submit([action, fields]) {
   const form = document.createElement("form");
@@ -31,6 +33,13 @@ async function form(page, button) {
   });
 }
 
+// The status with which a form is answered that a page sends.
+async function submitted(page, target) {
+  const answered = page.waitForResponse((response) => response.request().method() === "POST");
+  await page.evaluate(submit, target);
+  return (await answered).status();
+}
+
 export const attacks = {
   // Somebody puts a cookie of their own into the browser of another, who then signs in.
   async plantedCookie(browser, { site, person, planted }) {
@@ -57,7 +66,7 @@ export const attacks = {
     const login = await form(page, "button:has-text('Sign in')");
     await signIn(page, person);
     await page.getByRole("button", { name: `Sign out ${person.name}` }).waitFor();
-    const signOut = await form(page, `button[aria-label^='Sign out ']`);
+    const signOut = await form(page, SIGN_OUT);
     await page.goto(consent);
     const targets = { login, signOut, consent: await form(page, "button[value=allow]") };
     Object.assign(targets.login[1], { login_name: person.login, password: person.password });
@@ -69,9 +78,7 @@ export const attacks = {
         await attacker.goto(origin);
         noted.responses.length = 0;
         const read = await attacker.evaluate(send, [action, fields]);
-        const answered = attacker.waitForResponse((response) => response.request().isNavigationRequest());
-        await attacker.evaluate(submit, [action, fields]);
-        const shown = (await answered).status();
+        const shown = await submitted(attacker, [action, fields]);
         await attacker.close();
         const statuses = noted.responses.filter((each) => each.url() === action).map((each) => each.status());
         outcomes[`${name} from ${from}`] = { read, shown, statuses };
@@ -84,7 +91,13 @@ export const attacks = {
     await framing.goto(origins.neighbour);
     await framing.setContent(`<iframe src="${site}/login"></iframe>`);
     const framed = await Promise.all(framing.frames().slice(1).map((frame) => frame.locator("form").count()));
+    // What was refused was right in all but where it came from; the form that was open all the while still is.
+    const opened = await context.newPage();
+    await opened.goto(`${site}/login`);
+    const held = await submitted(opened, targets.consent);
+    await page.goto(`${site}/login`);
+    const own = await submitted(page, await form(page, SIGN_OUT));
     await context.close();
-    return { outcomes, home, framed };
+    return { outcomes, home, framed, held, own };
   },
 };
