@@ -15,7 +15,9 @@ FOR_BACK_ENDS = [
     ("GET", "/user_management/users/external_id/{external_id}"),
     ("GET", "/user_management/users/{id}"),
     ("GET", "/user_management/users/{id}/sessions"),
+    ("POST", "/user_management/authenticate"),
     ("POST", "/user_management/sessions/revoke"),
+    ("GET", "/sso/jwks/{client_id}"),
 ]
 
 
@@ -33,7 +35,7 @@ def test_the_page_shows_every_operation(visit: Any) -> None:
 
 
 def test_the_page_offers_first_what_works(visit: Any) -> None:
-    """Authorize shows the field for a token above the flow whose endpoints come later."""
+    """Authorize shows the field for a token above the flow, which is for applications."""
     assert [name.split()[0] for name in visit["schemes"]] == ["bearer", "oauth2", "apiKey"]
 
 

@@ -11,7 +11,8 @@ OFFLINE_ACCESS = "offline_access"
 KNOWN = (OPENID, "profile", "email", "phone", OFFLINE_ACCESS)
 """All scopes but those that name a project, in the order in which discovery lists them."""
 _PROJECT = re.compile(r"urn:zitadel:iam:org:project:id:([0-9]{1,19}):aud")
-_SYNTAX = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: +[\x21\x23-\x5b\x5d-\x7e]+)*")
+# More spaces than the grammar has, as clients put them: ZITADEL's own ends its list with one.
+_SYNTAX = re.compile(r" *[\x21\x23-\x5b\x5d-\x7e]+(?: +[\x21\x23-\x5b\x5d-\x7e]+)* *")
 
 
 def known(asked: str, *, offline: bool = True) -> str:

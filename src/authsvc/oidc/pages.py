@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from types import MappingProxyType
 from typing import NamedTuple
@@ -86,7 +86,9 @@ class Pages:
         `title` is the key of a text. `leads_to` are URIs to which the answers to its forms may redirect. `opened` ones
         are part of what a client has asked for, perhaps in a window that it has opened.
         """
-        texts, token = texts_of(request), self._browsers.form_token(request)
+        texts = texts_of(request)
+        # Asked for by forms only: a page without one, such as a refusal, must not undo the cookie of other pages' forms.
+        token = partial(self._browsers.form_token, request)
         told = texts(problem.key, **problem.parameters) if problem else ""
         page = (
             _environment()
