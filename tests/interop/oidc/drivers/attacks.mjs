@@ -93,7 +93,7 @@ export const attacks = {
     const framed = await Promise.all(framing.frames().slice(1).map((frame) => frame.locator("form").count()));
     // What was refused was right in all but where it came from; the form that was open all the while still is.
     const opened = await context.newPage();
-    await opened.goto(`${site}/login`);
+    await opened.goto(consent);
     const held = await submitted(opened, targets.consent);
     await page.goto(`${site}/login`);
     const own = await submitted(page, await form(page, SIGN_OUT));
