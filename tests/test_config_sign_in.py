@@ -118,5 +118,6 @@ def test_the_issuer_with_tls(tmp_path: Path) -> None:
 def test_terms() -> None:
     """What is set in seconds is given on in microseconds."""
     flags = {"access_token_life": "61", "refresh_token_life": "62", "refresh_token_idle": "63"}
-    terms = load({**flags, "session_life": "64", "session_idle": "65"}, {}).terms("https://a.example")
+    flags = {**flags, "issuer": "https://a.example"}
+    terms = load({**flags, "session_life": "64", "session_idle": "65"}, {}).terms()
     assert terms == Terms("https://a.example", 61_000_000, 62_000_000, 63_000_000, 64_000_000, 65_000_000)

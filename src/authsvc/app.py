@@ -18,8 +18,9 @@ from authsvc.api.events import EventsServicer
 from authsvc.api.health import HealthServicer
 from authsvc.api.reflection import V1ALPHA, V1AlphaServicer, V1Servicer, v1_service
 from authsvc.api.user_management import UserManagementServicer
-from authsvc.authserver import back_end_sign_ins, open_engine
+from authsvc.authserver import Stores, open_auth_server
 from authsvc.config import Settings
+from authsvc.domain.ids import IdSource
 from authsvc.doors.asgi import OneAddress
 from authsvc.doors.asgi_types import App
 from authsvc.doors.cors import CLOSED, Cors
@@ -67,13 +68,18 @@ PUBLIC = frozenset(
 )
 
 
-Ending = Callable[[], Awaitable[None]]
+Action = Callable[[], Awaitable[None]]
+
+
+async def _nothing() -> None:
+    """There is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
     """The service in one process: its methods by path, its health, and the store behind them.
 
+    `warm` makes ready what the first request would have to wait for, in its own time once the service serves.
     `endings` write what is still to be written when the service closes, `apart` are the endpoints and pages of signing
     in by path. `docs` tells whether the description of the JSON API is served, `cors` which pages may call the one
     address.
@@ -85,10 +91,11 @@ class Service:
     executor: Executor
     backends: BackendReads
     writes: Writes
-    endings: Sequence[Ending] = ()
+    endings: Sequence[Action] = ()
     apart: Mapping[str, App] = field(default_factory=dict)
     docs: bool = True
     cors: Cors = CLOSED
+    warm: Action = _nothing
 
     def one_address(self) -> OneAddress:
         """The ASGI application with the doors of the one address."""
@@ -132,21 +139,25 @@ async def open_service(settings: Settings) -> Service:
     """
     settings = settings.at(settings.listen)
     executor = await open_store(settings.database_url)
-    reads, backends, writes = Reads(executor), BackendReads(executor), Writes(executor)
+    reads, backends, writes = Reads(executor), BackendReads(executor), Writes(executor, ids=IdSource())
+    keys = KeyAuthenticator(backends, writes, Rate(settings.api_key_rate))
+    activity = Activity(SessionActivity(executor))
+    stores = Stores(executor, writes, reads, backends)
     try:
-        engine = await open_engine(settings, executor, writes, reads)
+        engine, sign_ins = await open_auth_server(settings, stores, keys, activity)
     except Refused as error:
         await executor.close()
         raise StartupError(str(error)) from None
-    keys = KeyAuthenticator(backends, writes, Rate(settings.api_key_rate))
-    activity, foreign = Activity(SessionActivity(executor)), ForeignTokens(settings.issuers())
+    foreign = ForeignTokens(settings.issuers())
     users = Authenticator(reads, foreign=foreign if settings.trusted_issuers else None, watch=activity)
     pipeline = Pipeline(users, keys, CallLog(), settings.call_timeout, settings.max_calls)
-    sign_ins = back_end_sign_ins(engine, settings.terms(settings.issuer), executor, writes, backends, keys)
     api: list[tuple[ServiceDescriptor, object]] = [
         (AUTH, AuthServicer(reads)),
         (USER_MANAGEMENT, UserManagementServicer(backends, writes)),
-        (AUTHENTICATION, AuthenticationServicer(sign_ins, engine.clients, engine.keyring, backends)),
+        (
+            AUTHENTICATION,
+            AuthenticationServicer(sign_ins, engine.clients, engine.keyring, backends, engine.trusted_proxies),
+        ),
         (EVENTS, EventsServicer(backends)),
     ]
     health = HealthServicer([service.full_name for service, _ in api], partial(answers, executor))
@@ -172,6 +183,7 @@ async def open_service(settings: Settings) -> Service:
         dict.fromkeys(PATHS, oidc_app(engine)),
         settings.docs,
         settings.cors(),
+        engine.keyring.warm,
     )
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from authsvc.domain.authorizations import Terms
 from authsvc.domain.clock import SECOND
+from authsvc.domain.signing_keys import ASYMMETRIC
 from authsvc.doors.cors import Cors, origin_mistake
 from authsvc.doors.limits import Limits
 from authsvc.errors import StartupError
@@ -34,8 +35,6 @@ _INJECTED = re.compile(r"AUTHSVC_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\w+)")
 _HOST = re.compile(r"[^\s\[\]]+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _DATABASE_URL = re.compile(r"sqlite:///([^?#]+)")
-# The algorithms of RFC 7518 and RFC 9864 whose keys can be published: a key that verifies cannot sign.
-_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _DAY = 86_400
@@ -147,8 +146,8 @@ def _issuer_url(value: Any) -> str:
 
 def _algorithms(value: Any) -> Any:
     items = _list(value)
-    if not items or not isinstance(items, list | tuple) or any(item not in _ALGORITHMS for item in items):
-        raise ValueError(f"must be some of {', '.join(_ALGORITHMS)}")
+    if not items or not isinstance(items, list | tuple) or any(item not in ASYMMETRIC for item in items):
+        raise ValueError(f"must be some of {', '.join(ASYMMETRIC)}")
     return tuple(items)
 
 
@@ -360,10 +359,10 @@ class Settings(BaseModel):
         origin = str(shown).rpartition(":")[0] if is_default else str(shown)
         return self.model_copy(update={"issuer": f"{scheme}://{origin}"})
 
-    def terms(self, issuer: str) -> Terms:
+    def terms(self) -> Terms:
         """Who issues tokens and how long things last, for the rules, which count in microseconds."""
         return Terms(
-            issuer,
+            self.issuer,
             access_life=self.access_token_life * SECOND,
             refresh_life=self.refresh_token_life * SECOND,
             refresh_idle=self.refresh_token_idle * SECOND,

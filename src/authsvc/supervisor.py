@@ -54,13 +54,16 @@ class Supervisor:
         self._children: list[Child] = []
         self._listener: socket.socket
 
-    def run(self) -> int:
+    def run(self, listener: socket.socket | None = None) -> int:
         """Serve until SIGTERM or SIGINT; the exit status: 0 if every worker ended well.
 
+        `listener` is what `claim` has given, if something had to be done between.
+
         Raises:
-            StartupError: the one address cannot be had.
+            StartupError: the one address, or grpcio's, cannot be had.
         """
-        self._listener = listener = listen(self._settings.listen)
+        listener = listener or claim(self._settings)
+        self._listener = listener
         self._settings = self._settings.at(Address(*listener.getsockname()[:2]))
         self._children = [Child("web", lambda link: _web(self._settings, link, listener))]
         if address := self._settings.grpc_listen:
@@ -167,14 +170,24 @@ class Supervisor:
                 os.kill(child.process.pid, number)
 
 
-def listen(address: Address) -> socket.socket:
-    """A listening socket. Raises `StartupError` when the address cannot be had."""
+def claim(settings: Settings) -> socket.socket:
+    """The listening socket of the one address; that of grpcio is free, too.
+
+    Raises:
+        StartupError: one of them cannot be had.
+    """
+    if settings.grpc_listen:
+        _listen("grpc_listen", settings.grpc_listen).close()  # grpcio opens its own
+    return _listen("listen", settings.listen)
+
+
+def _listen(setting: str, address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server(address, family=family, backlog=_BACKLOG)
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while")[0]  # what follows repeats the address
-        raise StartupError(f"listen: cannot listen on {address}: {reason}") from None
+        raise StartupError(f"{setting}: cannot listen on {address}: {reason}") from None
 
 
 def _signals() -> socket.socket:

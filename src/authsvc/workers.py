@@ -27,6 +27,7 @@ from authsvc.doors.engine import ENGINES, Engine
 from authsvc.doors.grpcio import grpcio_server
 from authsvc.errors import StartupError
 from authsvc.store.deliveries import Deliveries
+from authsvc.store.purge import Purge
 from authsvc.telemetry import logs
 from authsvc.webhooks.dispatcher import Dispatcher
 
@@ -81,10 +82,14 @@ def run_web(settings: Settings, link: Connection, listener: socket.socket) -> No
             serving.result()  # it failed before it listened, and says why
         webhooks = dispatcher(settings, service)
         webhooks.start()
+        purge = Purge(service.executor)
+        purge.start()
+        warming = asyncio.ensure_future(service.warm())
 
         async def stop() -> None:
             server.should_exit = True
-            await asyncio.gather(serving, webhooks.stop(min(settings.drain_timeout, _PATIENCE)))
+            patience = min(settings.drain_timeout, _PATIENCE)
+            await asyncio.gather(serving, webhooks.stop(patience), purge.stop(), warming)
 
         return Address(*listener.getsockname()[:2]), stop
 

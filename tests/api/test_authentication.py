@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any, cast
 
 import pytest
 from authsvc_workos.user_management.v1.authentication_pb2 import AuthenticateRequest
 
 from authsvc.api.authentication import AuthenticationServicer
+from authsvc.domain.accounts import Visitor
 from authsvc.doors.workos import WORKOS
 from authsvc.errors import AuthsvcError, InvalidParameter
 from authsvc.oauth.back_ends import TOTP
@@ -22,17 +24,32 @@ class _SignIns:
 
     def __init__(self, outcome: object) -> None:
         self._outcome = outcome
-        self.asked: list[TokenRequest] = []
+        self.asked: list[tuple[TokenRequest, Visitor]] = []
 
-    async def answer(self, request: TokenRequest) -> object:
-        self.asked.append(request)
+    async def answer(self, request: TokenRequest, person: Visitor) -> object:
+        self.asked.append((request, person))
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
 
+class _Call:
+    """A call from a back end, behind a proxy or not."""
+
+    def __init__(self, peer: str = "ipv4:192.0.2.1:50312") -> None:
+        self._peer = peer
+
+    def peer(self) -> str:
+        return self._peer
+
+    def invocation_metadata(self) -> list[tuple[str, str | bytes]]:
+        return [("x-forwarded-for", "203.0.113.9"), ("user-agent", "WorkOS Python/10"), ("other-bin", b"")]
+
+
 def _servicer(sign_ins: _SignIns) -> AuthenticationServicer:
-    return AuthenticationServicer(cast("Any", sign_ins), cast("Any", None), cast("Any", None), cast("Any", None))
+    nothing = cast("Any", None)
+    trusted = [ip_network("10.0.0.0/8")]
+    return AuthenticationServicer(cast("Any", sign_ins), nothing, nothing, nothing, trusted)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +87,7 @@ async def test_refusal_has_the_form_that_clients_know(
 ) -> None:
     """Each refusal is told in JSON as WorkOS does: OAuth's with `error`, the others with `code`."""
     with pytest.raises(AuthsvcError) as refused:
-        await _servicer(_SignIns(outcome)).Authenticate(AuthenticateRequest(grant_type=grant_type), None)
+        await _servicer(_SignIns(outcome)).Authenticate(AuthenticateRequest(grant_type=grant_type), _Call())
     status = status_of(refused.value, ()).proto()
     assert WORKOS.errors(status, list(status.details), http_status) == (http_status, body)
 
@@ -78,7 +95,7 @@ async def test_refusal_has_the_form_that_clients_know(
 async def test_too_many_attempts_say_when_to_try_again() -> None:
     """The seconds are those of the bucket."""
     with pytest.raises(AuthsvcError) as refused:
-        await _servicer(_SignIns(TooManyAttempts(7))).Authenticate(AuthenticateRequest(), None)
+        await _servicer(_SignIns(TooManyAttempts(7))).Authenticate(AuthenticateRequest(), _Call())
     assert getattr(refused.value, "retry_after", None) == 7
 
 
@@ -90,11 +107,40 @@ async def test_person_is_where_the_back_end_says() -> None:
         AuthenticateRequest(grant_type="password"),
     ):
         with pytest.raises(AuthsvcError):
-            await _servicer(sign_ins).Authenticate(request, None)
-    known, unknown = sign_ins.asked
-    assert known.visitor == ("2001:db8::1", "Phone/1.0")
-    assert known.form["email"] == "a"
-    assert unknown.visitor == (None, None)
+            await _servicer(sign_ins).Authenticate(request, _Call())
+    (asked, known), (_, unknown) = sign_ins.asked
+    assert known == ("2001:db8::1", "Phone/1.0")
+    assert asked.form["email"] == "a"
+    assert unknown == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("::ffff:192.0.2.7", "192.0.2.7"), ("2001:DB8:0::1", "2001:db8::1"), ("fe80::1%eth0", "fe80::1")],
+)
+async def test_person_is_told_of_as_a_visitor(given: str, shown: str) -> None:
+    """An address has one spelling and no zone, and a user agent at most 500 characters, as of any visitor."""
+    sign_ins = _SignIns(SecondFactor("x"))
+    with pytest.raises(AuthsvcError):
+        await _servicer(sign_ins).Authenticate(AuthenticateRequest(ip_address=given, user_agent="x" * 501), _Call())
+    assert sign_ins.asked[0][1] == (shown, "x" * 500)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("ipv4:192.0.2.1:50312", "192.0.2.1"),
+        ("ipv6:%5B2001:db8::1%5D:50312", "2001:db8::1"),
+        ("ipv4:10.0.0.1:50312", "203.0.113.9"),
+        ("unix:", None),
+    ],
+)
+async def test_back_end_is_where_its_connection_comes_from(peer: str, address: str | None) -> None:
+    """By that it is counted while it has not shown who it is: behind a trusted proxy what that says, never the body."""
+    sign_ins = _SignIns(SecondFactor("x"))
+    with pytest.raises(AuthsvcError):
+        await _servicer(sign_ins).Authenticate(AuthenticateRequest(ip_address="2001:db8::7"), _Call(peer))
+    assert sign_ins.asked[0][0].visitor.ip_address == address
 
 
 @pytest.mark.parametrize(("field", "value"), [("ip_address", "somewhere"), ("invitation_token", "x")])
@@ -102,6 +148,6 @@ async def test_field_is_refused(field: str, value: str) -> None:
     """What is no address, and an invitation, which nobody has, are refused before anything happens."""
     sign_ins = _SignIns(SecondFactor("x"))
     with pytest.raises(InvalidParameter) as refused:
-        await _servicer(sign_ins).Authenticate(AuthenticateRequest(**cast("Any", {field: value})), None)
+        await _servicer(sign_ins).Authenticate(AuthenticateRequest(**cast("Any", {field: value})), _Call())
     assert refused.value.field == field
     assert sign_ins.asked == []

@@ -66,14 +66,14 @@ def test_create_with_everything(database: str, capsys: Capture) -> None:
 
 
 REFUSED = {
-    "no redirect URI": ((), "redirect uris: must not be empty: authorization_code sends people there"),
-    "http": (("--redirect-uri", "http://a.example"), "redirect uris 1: must be an https address without user"),
+    "no redirect URI": ((), "--redirect-uri: must not be empty: authorization_code sends people there"),
+    "http": (("--redirect-uri", "http://a.example"), "--redirect-uri 1: must be an https address without user"),
     "an id with a space": (("--client-id", "a b", "--grant", "device_code"), "a client id has 1 to 200 visible"),
     "an unknown grant": (
         ("--grant", "password"),
         "--grant: 'password' is not one of authorization_code, ",
     ),
-    "refresh alone": (("--grant", "refresh_token"), "grant types: needs authorization_code or device_code"),
+    "refresh alone": (("--grant", "refresh_token"), "--grant: needs authorization_code or device_code"),
     "a project that is no id": (("--grant", "device_code", "--project", "x"), "--project: must be the id of a project"),
     "an unknown project": (("--grant", "device_code", "--project", "7"), "there is no project 7"),
 }
@@ -118,8 +118,9 @@ def test_disable(database: str, capsys: Capture) -> None:
     connection = sqlite3.connect(database.removeprefix("sqlite:///"))
     with connection:
         connection.execute(
-            "INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, created_at, changed_at) "
-            f"SELECT id, id, {USER}, 'openid', '', 1, 1, 1 FROM clients WHERE client_id IN ('tv', 'map')"
+            "INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, created_at, changed_at, "
+            f"ends_at) SELECT id, id, {USER}, 'openid', '', 1, 1, 1, 9000000000000000 "
+            "FROM clients WHERE client_id IN ('tv', 'map')"
         )
         connection.execute(
             "INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at, scope) "
@@ -132,9 +133,19 @@ def test_disable(database: str, capsys: Capture) -> None:
     assert _columns(database, "state") == [(2,)]
     for table in ("authorizations", "access_tokens"):
         assert query(database, f"SELECT client_id IN {TV} FROM {table} WHERE revoked_at > 0") == [(1,)]
-    told = "SELECT kind, org_id FROM changes WHERE kind IN ('authorization', 'access_token')"
-    assert sorted(query(database, told)) == [("access_token", int(USER)), ("authorization", int(USER))]
+    told = query(database, f"SELECT max(sequence) FROM changes WHERE kind = 'client' AND entity_id IN {TV}")
+    assert query(database, f"SELECT sequence FROM authorizations WHERE client_id IN {TV}") == told
     assert _run(capsys, database, "disable", "x") == (1, "", "authsvc: there is no such client\n")
+
+
+def test_enable(database: str, capsys: Capture) -> None:
+    """A client that was disabled goes on; twice is the same, an unknown one is told."""
+    _run(capsys, database, "create", "TV", "--client-id", "tv", "--grant", "device_code")
+    _run(capsys, database, "disable", "tv")
+    for _ in range(2):
+        assert _run(capsys, database, "enable", "tv") == (0, "", "")
+    assert _columns(database, "state") == [(1,)]
+    assert _run(capsys, database, "enable", "x") == (1, "", "authsvc: there is no such client\n")
 
 
 def test_secret(database: str, capsys: Capture) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from authsvc.cli import demo
 from authsvc.config import Address, Settings
 
 _BIN = str(Path(sys.executable).parent)
+_FREE = {"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0"}
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +154,23 @@ def test_a_demo_that_cannot_begin(tmp_path: Path) -> None:
         (DEMO, "nobody@zitadel.com", "no user has the login name nobody@zitadel.com"),
     ):
         url = f"sqlite:///{tmp_path / 'a.db'}"
-        run = command("demo", str(file), "--user", user, check=False, database_url=url)
+        run = command("demo", str(file), "--user", user, check=False, database_url=url, **_FREE)
         assert run.returncode == 1
         assert sentence in run.stderr
         assert "Traceback" not in run.stderr
         assert "TOKEN" not in run.stdout
+
+
+@pytest.mark.parametrize("taken", ["listen", "grpc_listen"])
+def test_a_demo_beside_another(tmp_path: Path, taken: str) -> None:
+    """A demo whose address is taken says so before it touches the database, which may be the other one's."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        settings = {**_FREE, taken: f"127.0.0.1:{other.getsockname()[1]}"}
+        url = f"sqlite:///{tmp_path / 'a.db'}"
+        run = command("demo", str(DEMO), "--user", GIGI, check=False, database_url=url, **settings)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"authsvc: {taken}: cannot listen on")
+    assert not list(tmp_path.iterdir())
 
 
 def test_lines_follow_the_settings(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from harness import command, query
+from harness import DEMO, GIGI, command, query
 
 TIME = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 KEY = r"[A-Za-z0-9_-]{43}"
@@ -48,6 +48,15 @@ def test_rotate(url: str) -> None:
     assert _keys(url, "list") == rows
 
 
+def test_rotate_twice(url: str) -> None:
+    """While new keys wait there is no sense in still newer ones: that is refused, and changes nothing."""
+    rows = _keys(url, "rotate")
+    done = command("keys", "rotate", database_url=url, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(f"authsvc: new keys wait already, and sign from {TIME}; --now .*\n", done.stderr)
+    assert _keys(url, "list") == rows
+
+
 def test_rotate_now(url: str) -> None:
     """`keys rotate --now` withdraws all keys there have been, and the new ones sign at once."""
     before = [row[1] for row in _keys(url, "rotate")]
@@ -76,3 +85,35 @@ def test_the_key_file(url: str, tmp_path: Path) -> None:
         assert path.exists() == bool(content)
         assert query(url, count) == [(4,)]
         path.touch()
+
+
+def test_a_lost_key_file(url: str) -> None:
+    """`keys forget` says what goes with a lost file, does it with `--yes`, and then new keys can be made."""
+    folder = Path(url.removeprefix("sqlite:///")).parent
+    command("apply", str(DEMO), database_url=url)
+    command("keys", "rotate", database_url=url)
+    command("user", "totp", GIGI, database_url=url)
+    path = folder / "authsvc.key"
+    refused = command("keys", "forget", "--yes", database_url=url, check=False)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        f"authsvc: nothing is lost: {path} is the key with which things are sealed\n",
+    )
+    path.chmod(0o644)
+    assert "chmod 600" in command("keys", "forget", "--yes", database_url=url, check=False).stderr
+    path.unlink()
+    told = f"4 signing keys, so that no token they signed can be verified any more; the second factors of {GIGI}"
+    asked = command("keys", "forget", database_url=url, check=False)
+    assert (asked.returncode, asked.stderr) == (1, f"authsvc: this would delete {told}. With --yes it does\n")
+    assert query(url, "SELECT count(*) FROM signing_keys") == [(4,)]
+    assert command("keys", "forget", "--yes", database_url=url).stdout == f"deleted {told}\n"
+    assert query(url, "SELECT count(*) FROM users WHERE totp IS NOT NULL") == [(0,)]
+    assert query(url, "SELECT count(*) FROM changes WHERE kind = 'signing_key' AND action = 'deleted'") == [(4,)]
+    assert len(_keys(url, "rotate")) == 4
+    assert path.exists()
+
+
+def test_nothing_to_forget(url: str) -> None:
+    """Where nothing is sealed nothing is lost."""
+    done = command("keys", "forget", "--yes", database_url=url, check=False)
+    assert (done.returncode, done.stderr) == (1, "authsvc: nothing in the database is sealed\n")

@@ -14,10 +14,14 @@ import pytest
 from harness import BROWSER, GIGI, command, query
 
 from authsvc.cli import main
+from authsvc.domain.attempts import Bucket
 from authsvc.domain.users import split_login_name
 from authsvc.identity.passwords import Passwords
+from authsvc.oauth.guessing import account_buckets, change_bucket, code_bucket, device_bucket
 from authsvc.oauth.sealing import Sealing
 from authsvc.oauth.second_factor import STEP, matching_step
+from authsvc.store.attempts import Attempts
+from authsvc.store.open import open_store
 
 PASSWORD = "correct horse battery"
 Capture = pytest.CaptureFixture[str]
@@ -93,6 +97,14 @@ def test_password_is_asked_for_twice(monkeypatch: pytest.MonkeyPatch, capsys: Ca
     assert main(arguments) == 0
 
 
+def test_nobody_is_told_before_asking(monkeypatch: pytest.MonkeyPatch, capsys: Capture, database: str) -> None:
+    """For somebody who does not exist no password has to be typed."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: pytest.fail("was asked"))
+    assert main(["user", "password", "nobody@zitadel.com", "--database-url", database]) == 1
+    assert capsys.readouterr().err == "authsvc: no person has the login name nobody@zitadel.com\n"
+
+
 def test_second_factor_is_printed_once(capsys: Capture, database: str) -> None:
     """The address holds a secret whose codes are accepted; the store has it sealed, with a key in a file of its own."""
     command("token", "create", "--user", GIGI, "--agent", BROWSER, database_url=database)
@@ -113,6 +125,22 @@ def test_second_factor_is_printed_once(capsys: Capture, database: str) -> None:
     assert _states(database) == {2}
 
 
+def test_second_factor_is_not_replaced_unasked(capsys: Capture, database: str) -> None:
+    """Whoever has a second factor keeps it, unless the operator says that it is to be another one."""
+    arguments = ["user", "totp", GIGI, "--database-url", database]
+    totp = f"SELECT totp FROM users WHERE login = '{LOGIN}'"
+    assert main(arguments) == 0
+    before = query(database, totp)
+    capsys.readouterr()
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == (
+        "authsvc: there is a second factor already: --replace gives another, --remove takes it away\n"
+    )
+    assert query(database, totp) == before
+    assert main([*arguments, "--replace"]) == 0
+    assert query(database, totp) != before
+
+
 def test_second_factor_can_be_taken_away(capsys: Capture, database: str) -> None:
     """With `--remove` there is none any more, and nothing is printed."""
     arguments = ["user", "totp", GIGI, "--database-url", database]
@@ -121,6 +149,50 @@ def test_second_factor_can_be_taken_away(capsys: Capture, database: str) -> None
     assert main([*arguments, "--remove", "--keep-sessions"]) == 0
     assert capsys.readouterr().out == ""
     assert query(database, f"SELECT totp FROM users WHERE login = '{LOGIN}'") == [(None,)]
+
+
+def _tries(database: str, buckets: list[Bucket], times: int) -> bool:
+    """Whether all these buckets had so many tries left, which are taken."""
+
+    async def take() -> bool:
+        path = Path(database.removeprefix("sqlite:///"))
+        executor = await open_store(path)
+        try:
+            attempts = Attempts(executor, Sealing(path.with_name("authsvc.key").read_bytes()))
+            return not any([await attempts.take([bucket]) for bucket in buckets for _ in range(times)])
+        finally:
+            await executor.close()
+
+    return asyncio.run(take())
+
+
+@pytest.mark.parametrize("action", ["unlock", "password"])
+def test_unlock(typed: io.StringIO, capsys: Capture, database: str, action: str) -> None:
+    """After `user unlock` and `user password` all tries are there again: by any name, from any browser, for codes."""
+    command("keys", "rotate", database_url=database)  # makes the key
+    command("token", "create", "--user", GIGI, "--agent", BROWSER, database_url=database)
+    ((user,),) = query(database, f"SELECT id FROM users WHERE login = '{LOGIN}'")
+    number, others = int(str(user)), account_buckets(1, "zora@zitadel.com")
+    names = (GIGI.upper(), f"{LOGIN}@zitadel.zitadel.ch")
+    theirs = [bucket for name in names for bucket in account_buckets(number, name)]
+    theirs += [device_bucket(number, int(BROWSER)), code_bucket(number, None), code_bucket(number, int(BROWSER))]
+    theirs = list(dict.fromkeys([*theirs, change_bucket(number)]))
+    assert _tries(database, [*theirs, *others], 10)
+    assert not any(_tries(database, [bucket], 1) for bucket in (*theirs, *others))
+    typed.write(PASSWORD)
+    typed.seek(0)
+    assert main(["user", action, GIGI, "--database-url", database]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert _tries(database, theirs, 10)
+    assert not any(_tries(database, [bucket], 1) for bucket in others)
+
+
+def test_unlock_where_nobody_has_tried(capsys: Capture, database: str) -> None:
+    """Before there is a key file nothing has been counted, and none is made; a name must be somebody's."""
+    assert main(["user", "unlock", GIGI, "--database-url", database]) == 0
+    assert not list(Path(database.removeprefix("sqlite:///")).parent.glob("*.key"))
+    assert main(["user", "unlock", "nobody", "--database-url", database]) == 1
+    assert capsys.readouterr().err == "authsvc: no person has the login name nobody\n"
 
 
 def test_programs_have_no_second_factor(capsys: Capture, database: str) -> None:

@@ -11,7 +11,9 @@ from identity.other_issuer import OtherIssuer, Site
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from authsvc import directory
+from authsvc.domain.clients import SECRET_PREFIX
 from authsvc.domain.clock import SECOND
+from authsvc.domain.tokens import new_key, new_token
 from authsvc.errors import NotFound, Unauthenticated, Unavailable
 from authsvc.identity import foreign, jws
 from authsvc.identity.authenticator import Authenticator
@@ -19,6 +21,7 @@ from authsvc.identity.foreign import INTROSPECTED, SKEW, VERIFIED, ForeignTokens
 from authsvc.store.reads import Reads
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
+from authsvc.webhooks.keys import secret_of
 
 AT = 1_800_000_000
 RSA, ED25519, EC = RSAKey.generate_key(2048), OKPKey.generate_key("Ed25519"), ECKey.generate_key("P-256")
@@ -275,6 +278,15 @@ async def test_answers(scene: Scene, answer: dict[str, Any], *, good: bool) -> N
     """Only an active access token for us, of this issuer, that is to be shown and no more, is about somebody."""
     scene.server.about["opaque"] = ACTIVE | answer
     assert bool(await scene.tokens(scene.trust("answers")).subject("opaque")) is good
+
+
+async def test_secrets_of_ours_are_shown_to_nobody(scene: Scene) -> None:
+    """An API key, or the secret of a client or a webhook, sent as a token by mistake goes to no other issuer."""
+    tokens = scene.tokens(scene.trust("answers"))
+    for secret in (new_key(), f"{SECRET_PREFIX}{new_token()}", secret_of(bytes(32), 1), f"{new_key()}.x.y"):
+        scene.server.about[secret] = ACTIVE
+        assert await tokens.subject(secret) is None
+    assert scene.server.requests == []
 
 
 @pytest.mark.parametrize("active", [True, False])

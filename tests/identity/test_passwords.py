@@ -42,6 +42,14 @@ def test_weak_password_is_refused(password: str, reason: str) -> None:
     assert refused.value.reason == reason
 
 
+def test_what_nobody_could_type_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who chooses a password of many combining marks keeps nobody waiting."""
+    monkeypatch.setattr(module, "_normal", None)
+    with pytest.raises(WeakPassword) as refused:
+        check_password("a" + "\u0308" * 1000, NAME)
+    assert refused.value.reason == "long"
+
+
 def test_part_of_the_login_name_is_refused() -> None:
     """The login without the domain is no better."""
     with pytest.raises(WeakPassword):
@@ -98,6 +106,23 @@ async def test_nobodys_hash_costs_as_much_as_a_real_one(passwords: Passwords) ->
     """What is checked for nobody has the parameters of new hashes, and is a real check that fails."""
     assert not module._HASHER.check_needs_rehash(module._NOBODYS)
     assert not (await passwords.verify(module._NOBODYS, "anything")).is_right
+
+
+@pytest.mark.parametrize(("length", "is_looked_at"), [(1000, 1), (1001, 0)])
+async def test_what_is_too_long_is_not_even_normalized(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch, length: int, is_looked_at: int
+) -> None:
+    """More than 1000 code points are no password, even if they are one, after a check that costs the same."""
+    password_hash = module._HASHER.hash("x" * length)
+    seen = []
+
+    def normal(text: str) -> str:
+        seen.append(text)
+        return text
+
+    monkeypatch.setattr(module, "_normal", normal)
+    assert (await passwords.verify(password_hash, "x" * length)).is_right == is_looked_at
+    assert seen == ["x" * length if is_looked_at else ""]
 
 
 async def test_hash_of_other_parameters_is_outdated(passwords: Passwords) -> None:

@@ -26,7 +26,7 @@ from zitadel.auth_pb2_grpc import AuthServiceStub
 OPTIONS = [("grpc.enable_http_proxy", 0)]
 TIMEOUT = 10
 SERVICES = ["", SERVICE]
-FOR_BACK_ENDS = ["workos.user_management.v1.EventsService", "workos.user_management.v1.UserManagementService"]
+FOR_BACK_ENDS = [f"workos.user_management.v1.{name}Service" for name in ("Authentication", "Events", "UserManagement")]
 SERVING = HealthCheckResponse.SERVING
 
 

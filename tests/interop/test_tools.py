@@ -27,6 +27,7 @@ SERVICES = {
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
+    "workos.user_management.v1.AuthenticationService",
     "workos.user_management.v1.EventsService",
     "workos.user_management.v1.UserManagementService",
     SERVICE,

@@ -41,6 +41,7 @@ from authsvc.store.devices import DeviceCodes
 from authsvc.store.executor import Prepared
 from authsvc.store.impersonations import Impersonations
 from authsvc.store.machines import Machines
+from authsvc.store.projects import Projects
 from authsvc.store.reads import Reads
 from authsvc.store.sign_ins import Accounts
 from authsvc.store.signing_keys import SigningKeys
@@ -109,25 +110,29 @@ class Stage:
         self.clock = clock = Time()
         self.executor = executor
         self.writes = Writes(executor, clock)
-        self.machines = Machines(executor, clock)
-        self.device_codes = DeviceCodes(executor, clock)
+        self.machines = Machines(executor, self.writes, clock)
+        sealing = Sealing(bytes(32))
+        self.projects = Projects(executor)
+        self.device_codes = DeviceCodes(executor, sealing, clock)
         self.passwords = CountedPasswords()
-        self.keyring = Keyring(SigningKeys(executor, self.writes, clock), Sealing(bytes(32)), clock)
+        self.keyring = Keyring(SigningKeys(executor, self.writes, clock), sealing, clock)
         authorizations = Authorizations(executor, self.writes, clock)
         self.authorizations = authorizations
         self.issuing = Issuing(authorizations, self.keyring, TERMS, clock)
-        guessing = Guessing(Attempts(executor, clock))
+        guessing = Guessing(Attempts(executor, sealing, clock))
         self.authentication = MachineAuthentication(self.machines, self.passwords, guessing)
         clients = ClientAuthentication(Clients(executor), guessing)
-        self.devices = Devices(self.device_codes, clients, guessing, TERMS)
+        self.devices = Devices(self.device_codes, self.projects, clients, guessing, TERMS)
         self.device = DeviceGrant(self.device_codes, clients, authorizations, self.issuing, clock)
-        self.client_credentials = ClientCredentialsGrant(self.authentication, self.issuing)
-        self.jwt_bearer = JwtBearerGrant(self.machines, self.issuing, TERMS, clock)
+        self.client_credentials = ClientCredentialsGrant(self.authentication, self.issuing, self.projects)
+        self.jwt_bearer = JwtBearerGrant(self.machines, self.issuing, self.projects, TERMS, clock)
         self.actors = Actors(self.machines, self.authentication, authorizations, clock)
 
     def token_exchange(self, terms: Terms = TERMS) -> TokenExchangeGrant:
         """The grant for impersonation on these terms."""
-        return TokenExchangeGrant(self.actors, self._accounts, Impersonations(self.writes), self.issuing, terms)
+        return TokenExchangeGrant(
+            self.actors, self._accounts, Impersonations(self.writes), self.issuing, self.projects, terms
+        )
 
     @cached_property
     def _accounts(self) -> Accounts:

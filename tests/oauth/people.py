@@ -63,7 +63,7 @@ class People:
         self.writes = Writes(self.executor, self.now)
         self.accounts = Accounts(self.executor, self.writes, self.now)
         self.seals = Sealing(bytes(32))
-        self.attempts: Attempts = StoredAttempts(self.executor, self.now)
+        self.attempts: Attempts = StoredAttempts(self.executor, self.seals, self.now)
         self.restart()
 
     def restart(self) -> None:

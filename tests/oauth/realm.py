@@ -22,6 +22,7 @@ from authsvc.domain.sessions import SignIn
 from authsvc.domain.signing_keys import KeyPair
 from authsvc.domain.tokens import token_hash
 from authsvc.identity import jws
+from authsvc.identity.activity import Activity
 from authsvc.oauth import keyring
 from authsvc.oauth.authorization import Authorization
 from authsvc.oauth.clients import ClientAuthentication
@@ -37,9 +38,11 @@ from authsvc.oauth.revocation import Revocation
 from authsvc.oauth.sealing import Sealing
 from authsvc.oauth.userinfo import UserInfo
 from authsvc.store import schema
+from authsvc.store.activity import SessionActivity
 from authsvc.store.authorizations import Authorizations
 from authsvc.store.clients import Clients
 from authsvc.store.executor import Executor, Prepared, Row, Transaction, prepare
+from authsvc.store.projects import Projects
 from authsvc.store.reads import Reads
 from authsvc.store.signing_keys import SigningKeys
 from authsvc.store.sqlite import SqliteExecutor
@@ -102,7 +105,7 @@ class Realm(People):
 
     def __init__(self, executor: Executor) -> None:
         super().__init__(executor)
-        self.clients = Clients(executor)
+        self.clients, self.projects = Clients(executor), Projects(executor)
         self.authorizations = Authorizations(executor, self.writes, self.now)
         self.signing_keys = SigningKeys(executor, self.writes, self.now)
         self.reads = Reads(executor, self.now)
@@ -119,12 +122,13 @@ class Realm(People):
         parts = (self.authentication, self.authorizations, self.issuing)
         self.codes = CodeGrant(*parts, self.now)
         self.refreshing = RefreshGrant(*parts, TERMS, self.now)
-        self.authorization = Authorization(self.clients, self.authorizations, hints, ISSUER, self.now)
+        self.authorization = Authorization(self.clients, self.projects, self.authorizations, hints, ISSUER, self.now)
         self.introspection = Introspection(
             self.authentication, self.clients, self.authorizations, self.reads, ISSUER, self.now
         )
         self.revocation = Revocation(self.authentication, self.authorizations)
-        self.user_info = UserInfo(self.authorizations, self.reads, self.now)
+        self.activity = Activity(SessionActivity(self.executor), self.now)
+        self.user_info = UserInfo(self.authorizations, self.reads, self.activity, self.now)
         self.logout = Logout(self.clients, hints)
 
     async def fill(self) -> Realm:

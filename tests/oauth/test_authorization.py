@@ -28,15 +28,13 @@ UNKNOWN_SINCE = GIGIS._replace(authenticated_at=None)
 CLIENT = Client(1, APP, "App", 1, None, False, True, CALLBACK, "", "authorization_code", 0, "RS256", None)
 REQUEST = AuthorizationRequest(
     client=CLIENT,
-    address=Address(ISSUER, CALLBACK, "s"),
+    address=Address(ISSUER, APP, CALLBACK, "s"),
     scope="openid",
     nonce=None,
     code_challenge="c" * 43,
     prompt=frozenset(),
     max_age=None,
     login_hint="",
-    ui_locales="",
-    acr_values="",
     hint=None,
 )
 
@@ -195,6 +193,29 @@ async def test_programs_that_anybody_can_pretend_to_be_ask_each_time(realm: Real
     proven = await rules.request(pairs(client_id="tool", redirect_uri="http://127.0.0.1:5/cb"))
     await rules.consent(proven, session)
     assert not await rules.needs_consent(proven, session)
+
+
+async def test_trust_is_not_for_programs_that_anybody_can_pretend_to_be(realm: Realm) -> None:
+    """For a trusted native client the person says each time that they go on, unless they have just signed in for it."""
+    uris = "http://127.0.0.1/cb\ncom.example.app:/cb\nhttps://a.example"
+    await realm.put_client(5, "cli", secret_hash=None, native=True, trusted=True, redirect_uris=uris)
+    session, rules = await realm.session(), realm.authorization
+    for uri in ("http://127.0.0.1:5/cb", "com.example.app:/cb"):
+        request = await rules.request(pairs(client_id="cli", redirect_uri=uri))
+        await rules.consent(request, session)
+        assert await rules.needs_consent(request, session)
+        assert await rules.needs_consent(request, session, after=realm.at + 1)
+        assert not await rules.needs_consent(request, session, after=realm.at)
+        with pytest.raises(Redirected) as caught:
+            await rules.needs_consent(
+                await rules.request(pairs(client_id="cli", redirect_uri=uri, prompt="none")), session
+            )
+        assert answer_of(caught.value.location)["error"] == "consent_required"
+    claimed = await rules.request(pairs(client_id="cli", redirect_uri="https://a.example"))
+    assert not await rules.needs_consent(claimed, session)
+    assert await realm.ask("SELECT scope FROM consents") == []
+    realm.at += SIGN_IN_LIFE
+    assert await rules.needs_consent(request, session, after=session.authenticated_at)
 
 
 async def test_grant_gives_a_code_that_is_bound(realm: Realm) -> None:

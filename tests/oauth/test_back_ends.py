@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 from oauth.people import GIGI, OLLI, ORG, PASSWORD, TERMS, VISITOR
-from oauth.realm import APP, CALLBACK, OTHER, SECRET, SPA, VERIFIER, Realm
+from oauth.realm import APP, CALLBACK, OTHER, SCOPE, SECRET, SPA, VERIFIER, Realm
 
+from authsvc.domain.accounts import Visitor
 from authsvc.domain.authorizations import REUSE_GRACE, CodeRequest, Holder
 from authsvc.domain.tokens import Permission, TokenRecord, token_hash
 from authsvc.domain.ulid import parse_public_id
 from authsvc.errors import PermissionDenied, Unauthenticated
 from authsvc.oauth.back_ends import PASSWORD as PASSWORD_GRANT
-from authsvc.oauth.back_ends import TOTP, BackEndClients, BackEndIssuing, BackEndSignIns, SignedIn
+from authsvc.oauth.back_ends import TOTP, BackEndClients, BackEndSignIns, SignedIn
 from authsvc.oauth.code import s256
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenRequest
 from authsvc.oauth.guessing import Guessing
-from authsvc.oauth.sign_in import SecondFactor, WrongCredentials
+from authsvc.oauth.sign_in import SecondFactor, TooManyAttempts, WrongCredentials
 from authsvc.store.backends import BackendReads
 from authsvc.store.schema import users
 
@@ -43,9 +44,8 @@ def back_end(realm: Realm) -> BackEndSignIns:
     """What answers back ends."""
     reads = BackendReads(realm.executor, realm.now)
     clients = BackEndClients(realm.clients, Guessing(realm.attempts), _Keys())
-    issuing = BackEndIssuing(realm.authorizations, realm.keyring, TERMS, reads, realm.now)
     return BackEndSignIns(
-        clients, realm.sign_ins, realm.accounts, realm.authorizations, issuing, reads, TERMS, realm.now
+        clients, realm.sign_ins, realm.accounts, realm.authorizations, realm.keyring, reads, TERMS, realm.now
     )
 
 
@@ -60,14 +60,14 @@ def _password(**form: str) -> TokenRequest:
 
 
 async def _signed_in(back_end: BackEndSignIns, request: TokenRequest) -> SignedIn:
-    found = await back_end.answer(request)
+    found = await back_end.answer(request, VISITOR)
     assert isinstance(found, SignedIn)
     return found
 
 
 async def _refusal(back_end: BackEndSignIns, request: TokenRequest) -> str:
     with pytest.raises(OAuthError) as refused:
-        await back_end.answer(request)
+        await back_end.answer(request, VISITOR)
     return refused.value.code
 
 
@@ -128,19 +128,19 @@ async def test_client_must_be_usable(realm: Realm, back_end: BackEndSignIns) -> 
     await realm.put_client(4, OTHER, state=2)
     assert await _refusal(back_end, _password(client_id=OTHER)) == "invalid_client"
     with pytest.raises(PermissionDenied):
-        await back_end.answer(_password(client_secret=POOR_KEY))
+        await back_end.answer(_password(client_secret=POOR_KEY), VISITOR)
 
 
 async def test_wrong_password_is_told_as_on_the_pages(back_end: BackEndSignIns) -> None:
     """Names and passwords that are wrong are one refusal."""
     for form in ({"password": "wrong"}, {"email": "nobody@savanna.example"}, {"email": "nobody"}):
         with pytest.raises(WrongCredentials):
-            await back_end.answer(_password(**form))
+            await back_end.answer(_password(**form), VISITOR)
 
 
 async def test_second_factor_is_asked_for(realm: Realm, back_end: BackEndSignIns) -> None:
     """After the password of somebody who has one, its code gives the session; only together with an API key."""
-    asked = await back_end.answer(_password(email="olli@savanna.example"))
+    asked = await back_end.answer(_password(email="olli@savanna.example"), VISITOR)
     assert isinstance(asked, SecondFactor)
     form: dict[str, Any] = {"pending_authentication_token": asked.pending, "code": realm.code()}
     assert await _refusal(back_end, _request(TOTP, **form, client_secret=SECRET)) == "unauthorized_client"
@@ -159,24 +159,26 @@ async def test_email_address_is_as_good_as_a_login_name(realm: Realm, back_end: 
 
     await give(GIGI, verified=False)
     with pytest.raises(WrongCredentials):
-        await back_end.answer(_password(email="g@mail.example"))
+        await back_end.answer(_password(email="g@mail.example"), VISITOR)
     await give(GIGI, verified=True)
     assert (await _signed_in(back_end, _password(email="g@MAIL.example"))).user_id == GIGI
     await give(OLLI, verified=True)
     with pytest.raises(WrongCredentials):
-        await back_end.answer(_password(email="g@mail.example"))
+        await back_end.answer(_password(email="g@mail.example"), VISITOR)
 
 
-async def _code(realm: Realm, session_id: int, client_id: str) -> str:
+async def _code(realm: Realm, session_id: int, client_id: str, scope: str = SCOPE) -> str:
     client = await realm.clients.by_client_id(client_id)
     assert client is not None
     holder = Holder(GIGI, ORG, session_id, realm.at, "pwd")
-    return await realm.authorizations.grant_code(client, holder, "openid", CodeRequest(CALLBACK, s256(VERIFIER), None))
+    return await realm.authorizations.grant_code(client, holder, scope, CodeRequest(CALLBACK, s256(VERIFIER), None))
 
 
 @pytest.mark.parametrize(("client_id", "secret"), [(APP, KEY), (APP, SECRET), (SPA, ""), (SPA, KEY)])
 async def test_code_needs_no_redirect_uri(realm: Realm, back_end: BackEndSignIns, client_id: str, secret: str) -> None:
-    """The verifier binds it; the client shows its secret, or an API key, or has none. A refresh token comes with it."""
+    """The verifier binds it; a trusted client shows its secret, or has none, or shows an API key like any other."""
+    if client_id == SPA:
+        await realm.put_client(2, SPA, secret_hash=None, trusted=not secret)
     begun = await realm.sign_in()
     code = await _code(realm, begun.session_id, client_id)
     form = {"client_id": client_id, "client_secret": secret, "code": code}
@@ -190,6 +192,55 @@ async def test_code_needs_no_redirect_uri(realm: Realm, back_end: BackEndSignIns
     assert renewed.session.id == begun.session_id
     assert await _refusal(back_end, _request("authorization_code", **form, code_verifier=VERIFIER)) == "invalid_grant"
     assert await _refusal(back_end, _request("refresh_token", **renewing)) == "invalid_grant"
+
+
+@pytest.mark.parametrize(("client_id", "secret"), [(OTHER, SECRET), (SPA, "")])
+async def test_untrusted_client_needs_an_api_key(
+    realm: Realm, back_end: BackEndSignIns, client_id: str, secret: str
+) -> None:
+    """A client to which a person has given less than all their data does not get them here, neither first nor later."""
+    session_id = (await realm.sign_in()).session_id
+    form = {"client_id": client_id, "code": await _code(realm, session_id, client_id), "code_verifier": VERIFIER}
+    asked = _request("authorization_code", **form | {"client_secret": secret})
+    assert await _refusal(back_end, asked) == "unauthorized_client"
+    answer = (await _signed_in(back_end, _request("authorization_code", **form))).answer
+    renewing = {"client_id": client_id, "client_secret": secret, "refresh_token": answer.refresh_token or ""}
+    assert await _refusal(back_end, _request("refresh_token", **renewing)) == "unauthorized_client"
+
+
+@pytest.mark.parametrize(("secret", "has_more"), [(SECRET, 0), (KEY, 1)])
+async def test_only_an_api_key_gets_more_than_was_granted(
+    realm: Realm, back_end: BackEndSignIns, secret: str, has_more: int
+) -> None:
+    """Without one, even a trusted client has no refresh token unless it has asked for `offline_access`."""
+    code = await _code(realm, (await realm.sign_in()).session_id, APP, "openid")
+    form = {"client_secret": secret, "code": code, "code_verifier": VERIFIER}
+    answer = (await _signed_in(back_end, _request("authorization_code", **form))).answer
+    assert (answer.refresh_token is not None, answer.scope == "openid") == (has_more, not has_more)
+
+
+async def test_who_does_not_show_who_they_are_writes_nothing(
+    realm: Realm, back_end: BackEndSignIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strangers do not keep writers waiting, whatever codes they bring."""
+    monkeypatch.setattr(realm.authorizations, "transaction", None)
+    form = {"client_secret": "wrong", "code": "x", "code_verifier": VERIFIER}
+    assert await _refusal(back_end, _request("authorization_code", **form)) == "invalid_client"
+
+
+@pytest.mark.parametrize("peer", [Visitor("198.51.100.1"), Visitor()])
+async def test_strangers_are_counted_by_where_they_are(back_end: BackEndSignIns, peer: Visitor) -> None:
+    """Where a person is counts once there is an API key: nobody uses up somebody else's tries, or evades the count."""
+    stranger = _request("authorization_code", client_secret="wrong", code="x")._replace(visitor=peer)
+    for number in range(50):
+        with pytest.raises(OAuthError):
+            await back_end.answer(stranger, Visitor(f"203.0.113.{number}"))
+    with pytest.raises(TooManyAttempts):
+        await back_end.answer(stranger, Visitor("203.0.113.99"))
+    await back_end.answer(_password()._replace(visitor=peer), VISITOR)
+    elsewhere = Visitor("198.51.100.2")
+    with pytest.raises(OAuthError):
+        await back_end.answer(stranger._replace(visitor=elsewhere), peer)
 
 
 async def test_reused_refresh_token_revokes_the_family(realm: Realm, back_end: BackEndSignIns) -> None:

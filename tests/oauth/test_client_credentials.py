@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 import pytest
-from oauth.machine_stage import ISSUER, ROBOT, SECRET, SIGNER, Stage, ask, staged
+from oauth.machine_stage import ISSUER, ORG, ROBOT, SECRET, SIGNER, Stage, ask, staged
 
 from authsvc.domain.users import UserState
 from authsvc.errors import Unauthenticated
@@ -38,7 +38,8 @@ async def test_machine_gets_a_token_that_every_door_knows(stage: Stage, name: st
 async def test_secret_in_the_form_is_as_good(stage: Stage) -> None:
     """Name and secret may stand in the form instead; the scope is what was asked for and exists."""
     project = "urn:zitadel:iam:org:project:id:7:aud"
-    scope = f"openid offline_access {project} unheard-of"
+    await stage.put(schema.projects, id=7, org_id=ORG, name="Map")
+    scope = f"openid offline_access {project} {project.replace('7', '8')} unheard-of"
     answer = await ask(stage.client_credentials, client_id=str(ROBOT), client_secret=SECRET, scope=scope)
     assert (answer.scope, answer.refresh_token) == (f"openid {project}", None)
 

@@ -99,18 +99,27 @@ async def test_code_lives_for_a_minute(realm: Realm, later: int, *, is_good: boo
 
 
 async def test_second_use_revokes_what_the_first_gave(realm: Realm) -> None:
-    """Whoever exchanges a code again, even late and without its verifier, ends the tokens of the first exchange."""
+    """Whoever exchanges a code again, even late, ends the tokens of the first exchange."""
     code = await realm.granted()
     answer = await realm.exchange(code)
     realm.at += CODE_LIFE
-    assert await _refused(realm, code, code_verifier="w" * 43) == "invalid_grant"
+    assert await _refused(realm, code) == "invalid_grant"
     assert not await realm.is_good(answer.access_token)
     with pytest.raises(OAuthError, match="invalid_grant"):
         await realm.refresh(answer.refresh_token)
-    assert await realm.ask("SELECT kind, action FROM changes ORDER BY sequence DESC LIMIT 2") == [
-        ("access_token", "revoked"),
+    assert await realm.ask("SELECT kind, action FROM changes ORDER BY sequence DESC LIMIT 1") == [
         ("authorization", "revoked"),
     ]
+
+
+@pytest.mark.parametrize("form", [{"code_verifier": "w" * 43}, {"redirect_uri": CALLBACK + "/"}])
+async def test_who_could_not_have_used_a_code_cannot_revoke_by_it(realm: Realm, form: Mapping[str, str]) -> None:
+    """A used code without its verifier, or with another redirect URI, is refused and signs nobody out."""
+    code = await realm.granted()
+    answer = await realm.exchange(code)
+    assert await _refused(realm, code, **form) == "invalid_grant"
+    assert await realm.is_good(answer.access_token)
+    await realm.refresh(answer.refresh_token)
 
 
 async def test_other_client_cannot_revoke_by_a_used_code(realm: Realm) -> None:
@@ -178,3 +187,12 @@ async def test_introspecting_client_cannot_exchange(realm: Realm) -> None:
 def test_challenge_is_that_of_the_specification() -> None:
     """The method S256 gives the challenge of RFC 7636, appendix B."""
     assert s256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+async def test_what_nobody_knows_keeps_no_writer_waiting(realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A code that is unknown, or another client's, is refused without a transaction."""
+    code = await realm.granted()
+    monkeypatch.setattr(realm.executor, "transaction", None)
+    for junk in ("x" * 43, code):
+        with pytest.raises(OAuthError, match="invalid_grant"):
+            await realm.exchange(junk, client=SPA)

@@ -286,3 +286,22 @@ async def test_user_code_is_one_that_nobody_has(stage: Stage, monkeypatch: pytes
     assert [(await _start(stage))["user_code"] for _ in range(2)] == ["BBBB-BBBB", "CCCC-CCCC"]
     with pytest.raises(OAuthError, match=r"^temporarily_unavailable"):
         await _start(stage)
+
+
+async def test_what_nobody_knows_keeps_no_writer_waiting(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device code that is unknown, or another client's, is refused without a transaction."""
+    device = await _approved(stage)
+    await stage.keyring.public()
+    monkeypatch.setattr(stage.executor, "transaction", None)
+    for code in ("x" * 43, device["device_code"]):
+        assert await _refusal(stage, {"device_code": code}, "tool") == "invalid_grant"
+
+
+async def test_projects_that_do_not_exist_are_left_out(stage: Stage) -> None:
+    """A device is let in for what there is: a person is asked for nothing else."""
+    await stage.put(schema.projects, id=7, org_id=ORG, name="Map")
+    named = [f"urn:zitadel:iam:org:project:id:{each}:aud" for each in (7, 8)]
+    begun = await _start(stage, scope=f"openid {' '.join(named)}")
+    pending = await stage.devices.pending(begun["user_code"], HOME)
+    assert pending is not None
+    assert pending.scope == f"openid {named[0]}"

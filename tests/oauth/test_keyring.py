@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import threading
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -313,3 +314,25 @@ async def test_a_clock_that_is_put_back() -> None:
     store.at -= 1000 * MINUTE
     await store.keyring().rotate()
     assert len(await keyring.public()) == 4
+
+
+async def test_keys_are_taken_in_apart_from_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Private keys are taken in on a thread; a keyring that is warm need not do so any more, and makes no keys."""
+    store, threads = Store(), set[threading.Thread]()
+    await store.keyring().warm()
+    assert store.stored == []
+    await store.keyring().public()
+    warm, cold = store.keyring(), store.keyring()
+    opened = SEALING.open
+
+    def watched(purpose: str, sealed: str) -> str | None:
+        threads.add(threading.current_thread())
+        return opened(purpose, sealed)
+
+    monkeypatch.setattr(SEALING, "open", watched)
+    await cold.public()
+    assert threads
+    assert threading.main_thread() not in threads
+    await warm.warm()
+    monkeypatch.setattr(SEALING, "open", None)
+    assert await warm.public() == await cold.public()

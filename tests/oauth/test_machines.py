@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from oauth.machine_stage import CLOSED, GIGI, HOME, KEYLESS, RETIRED, ROBOT, SECRET, Stage, ask, staged
 
 from authsvc.domain.accounts import Visitor
@@ -11,6 +12,7 @@ from authsvc.errors import TooMany
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenRequest
 from authsvc.oauth.guessing import TooManyAttempts
+from authsvc.store import schema
 
 
 @pytest.fixture
@@ -79,12 +81,42 @@ async def test_right_secrets_are_not_counted(stage: Stage) -> None:
     assert {machine.user_id for machine in asked} == {ROBOT}
 
 
+@pytest.mark.parametrize("name", [f"user-{ROBOT}@savanna.example", "nobody@savanna.example"])
+async def test_spelling_gives_no_more_tries(stage: Stage, name: str) -> None:
+    """Whether there is a machine user or not, its domain in upper case or in lower case is the same."""
+    stage.passwords.pretended = False
+    for spelt in (name, name.upper()) * 15:
+        with pytest.raises(OAuthError):
+            await stage.authentication.machine(_request(spelt, "wrong"))
+    login, _, domain = name.partition("@")
+    with pytest.raises(TooManyAttempts):
+        await stage.authentication.machine(_request(f"{login}@{domain.upper()}", "wrong"))
+
+
+async def test_secret_with_old_parameters_is_hashed_anew(stage: Stage) -> None:
+    """A hash that was brought over is brought up to date at its first use, unless the server is busy."""
+    old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(SECRET)
+    await stage.put(schema.users, id=ROBOT, secret_hash=old)
+    with pytest.raises(OAuthError):
+        await stage.authentication.machine(_request(str(ROBOT), "wrong"))
+    assert await stage.rows(f"SELECT secret_hash FROM users WHERE id = {ROBOT}") == [(old,)]
+    for _ in range(2):
+        await stage.authentication.machine(_request(str(ROBOT), SECRET))
+    ((new,),) = await stage.rows(f"SELECT secret_hash FROM users WHERE id = {ROBOT}")
+    assert new.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert not await stage.machines.replace_hash(ROBOT, old, old)
+
+
 async def test_more_checks_than_can_be_made_are_too_many(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When checks of secrets pile up, who comes later is told to try again."""
+    """When checks of secrets pile up, who comes later is told to try again, and has not used anything up."""
 
     async def busy(*_: object) -> None:
         raise TooMany("Too many requests.")
 
+    verify = stage.passwords.verify
     monkeypatch.setattr(stage.passwords, "verify", busy)
-    with pytest.raises(TooManyAttempts):
-        await stage.authentication.machine(_request(str(ROBOT), SECRET))
+    for _ in range(31):
+        with pytest.raises(TooManyAttempts):
+            await stage.authentication.machine(_request(str(ROBOT), SECRET))
+    monkeypatch.setattr(stage.passwords, "verify", verify)
+    await stage.authentication.machine(_request(str(ROBOT), SECRET))

@@ -240,3 +240,12 @@ async def test_tokens_are_kept_as_hashes_and_the_salt_does_not_tell_the_next(rea
     second = await realm.refresh(first.refresh_token)
     assert second.refresh_token == successor(first.refresh_token, salt)
     assert len(second.refresh_token) == 43
+
+
+async def test_what_nobody_knows_keeps_no_writer_waiting(realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refresh token that is unknown, another client's or revoked is refused without a transaction."""
+    others, revoked = await realm.tokens(), await realm.tokens(client=SPA)
+    await realm.run("UPDATE authorizations SET revoked_at = 1 WHERE client_id = 2")
+    monkeypatch.setattr(realm.executor, "transaction", None)
+    for junk in ("x" * 43, others.refresh_token, revoked.refresh_token):
+        assert await _refused(realm, junk, client=SPA) == "invalid_grant"

@@ -62,3 +62,10 @@ async def test_client_must_say_who_it_is(realm: Realm) -> None:
     with pytest.raises(OAuthError, match="invalid_request"):
         await _revoke(realm, "")
     assert await realm.is_good(answer.access_token)
+
+
+async def test_what_nobody_knows_keeps_no_writer_waiting(realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Revoking what is not known begins no transaction."""
+    token = "x" * 43
+    monkeypatch.setattr(realm.executor, "transaction", None)
+    await _revoke(realm, token, SPA)

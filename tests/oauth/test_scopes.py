@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authsvc.oauth.errors import OAuthError
-from authsvc.oauth.scopes import has, known, narrowed, projects
+from authsvc.oauth.scopes import existing, has, known, narrowed, projects
 
 MAP = "urn:zitadel:iam:org:project:id:800:aud"
 
@@ -62,3 +62,11 @@ def test_token_of_the_operator_has_every_scope() -> None:
 def test_projects_are_named_by_their_ids() -> None:
     """The ids of projects are read out of a scope."""
     assert projects(f"openid {MAP} urn:zitadel:iam:org:project:id:9:aud") == ["800", "9"]
+
+
+def test_projects_that_do_not_exist_are_left_out() -> None:
+    """What is no project's stays; if nothing is left, the scope is refused."""
+    other = "urn:zitadel:iam:org:project:id:9:aud"
+    assert existing(f"openid {MAP} {other}", {"800": "Map"}) == f"openid {MAP}"
+    with pytest.raises(OAuthError, match="invalid_scope"):
+        existing(other, {})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,17 @@ async def test_another_key(tmp_path: Path) -> None:
         await open_sealing(file, Store(("totp", SEALED)))
     file.replace(KEY)
     assert (await open_sealing(file, Store(("totp", SEALED)))).open("totp", SEALED)
+
+
+def test_digest_depends_on_key_and_purpose() -> None:
+    """The same text for the same purpose has the same keyed hash; with another key or purpose another one."""
+    digest = Sealing(KEY).digest("attempts", "gigi")
+    assert digest == Sealing(KEY).digest("attempts", "gigi")
+    others = [
+        Sealing(KEY).digest("user code", "gigi"),
+        Sealing(KEY[::-1]).digest("attempts", "gigi"),
+        Sealing(KEY).digest("attempts", "olli"),
+        hashlib.sha256(b"gigi").digest(),
+    ]
+    assert len({digest, *others}) == len(others) + 1
+    assert {len(each) for each in others} == {len(digest)}

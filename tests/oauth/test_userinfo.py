@@ -6,6 +6,7 @@ import pytest
 from oauth.people import GIGI, ORG
 from oauth.realm import Realm
 
+from authsvc.domain.accounts import ACTIVITY_PRECISION
 from authsvc.domain.clock import SECOND
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.userinfo import CLAIMS
@@ -98,3 +99,15 @@ async def test_other_tokens_show_nothing(realm: Realm) -> None:
     for token in (answer.id_token, answer.refresh_token, "x" * 43, ""):
         with pytest.raises(OAuthError, match="invalid_token"):
             await realm.user_info.claims(token or "")
+
+
+async def test_it_is_activity(realm: Realm) -> None:
+    """Whoever is answered is active, and their session goes on for as long as after a call of the API."""
+    answer = await realm.tokens(scope="openid")
+    where = "WHERE id = (SELECT session_id FROM access_tokens)"
+    ((before,),) = await realm.ask(f"SELECT expires_at FROM sessions {where}")
+    realm.at += ACTIVITY_PRECISION
+    await realm.user_info.claims(answer.access_token)
+    await realm.activity.close()
+    rows = await realm.ask(f"SELECT active_at, expires_at FROM sessions {where}")
+    assert rows == [(realm.at, before + ACTIVITY_PRECISION)]

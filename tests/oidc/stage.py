@@ -18,11 +18,12 @@ from authsvc.oauth.token import TokenEndpoint
 from authsvc.oidc.app import oidc_app
 from authsvc.oidc.engine import Engine
 from authsvc.store.devices import DeviceCodes
+from authsvc.store.impersonations import Impersonators
 
 
 def engine(realm: Realm, issuer: str = ISSUER, **changes: Any) -> Engine:
     """The rules on the database of a realm."""
-    codes = DeviceCodes(realm.executor, realm.now)
+    codes = DeviceCodes(realm.executor, realm.seals, realm.now)
     parts = (realm.authentication, realm.authorizations, realm.issuing, realm.now)
     rules: dict[str, Any] = {
         "authorization": realm.authorization,
@@ -38,8 +39,10 @@ def engine(realm: Realm, issuer: str = ISSUER, **changes: Any) -> Engine:
         "revocation": realm.revocation,
         "user_info": realm.user_info,
         "logout": realm.logout,
-        "devices": Devices(codes, realm.authentication, Guessing(realm.attempts), TERMS),
+        "devices": Devices(codes, realm.projects, realm.authentication, Guessing(realm.attempts), TERMS),
         "clients": realm.clients,
+        "projects": realm.projects,
+        "impersonators": Impersonators(realm.executor, realm.writes, realm.now),
         "sign_ins": realm.sign_ins,
         "sealing": realm.seals,
         "clock": realm.now,

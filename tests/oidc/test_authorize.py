@@ -5,8 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import pytest
+import structlog
 from oauth.people import GIGI, OLLI
-from oauth.realm import CALLBACK, SPA, Realm, answer_of, pairs
+from oauth.realm import APP, CALLBACK, PROJECT, SPA, Realm, answer_of, pairs
 from oidc.stage import Person, engine, question
 
 from authsvc.domain.clock import SECOND
@@ -131,6 +132,26 @@ async def test_a_person_agrees_once(realm: Realm, person: Person) -> None:
     assert answer_of((await person.get(question(client_id=SPA))).location)["code"]
 
 
+async def test_a_trusted_program_of_the_machine_is_confirmed(realm: Realm, person: Person) -> None:
+    """With somebody signed in, a trusted native client gets its code after one click, and without a page none."""
+    uri = "http://127.0.0.1:4711/callback"
+    native = {"secret_hash": None, "native": True, "trusted": True}
+    await realm.put_client(7, "cli", name="Command line", redirect_uris=uri, **native)
+    asking = {"client_id": "cli", "redirect_uri": uri}
+    signed_in = await person.sign_in(await person.go(question(**asking)))
+    assert signed_in.location.startswith(f"{uri}?code=")
+    for button, answer in (("Continue", "code"), ("Cancel", "error")):
+        asked = await person.go(question(**asking))
+        assert (asked.status, asked.title) == (200, "Continue?")
+        assert "Command line wants you to sign in there." in asked.document.words()
+        assert "gigi@savanna.example" in asked.document.words()
+        assert not asked.document.all("li")
+        assert answer in answer_of((await person.submit(asked, button)).location)
+    silent = await person.get(question(**asking, prompt="none"))
+    assert answer_of(silent.location)["error"] == "consent_required"
+    assert (await person.go(question(**asking, prompt="consent"))).title == "Allow access?"
+
+
 async def test_a_person_denies(person: Person) -> None:
     """Who does not agree goes back without a code, and is asked the next time."""
     asked = await person.sign_in(await person.go(question(client_id=SPA)))
@@ -139,12 +160,13 @@ async def test_a_person_denies(person: Person) -> None:
 
 
 async def test_every_scope_has_words(person: Person) -> None:
-    """Each scope is said in plain words, that of a project with its number."""
-    scope = "openid profile email phone offline_access urn:zitadel:iam:org:project:id:77:aud"
+    """Each scope is said in plain words, that of a project with its name; one of no project is left out."""
+    named = (f"urn:zitadel:iam:org:project:id:{each}:aud" for each in (PROJECT, 77, "9" * 19))
+    scope = f"openid profile email phone offline_access {' '.join(named)}"
     asked = await person.sign_in(await person.go(question(client_id=SPA, scope=scope)))
     said = [each.words() for each in asked.document.all("li")]
     assert len(said) == 6
-    assert said[-1] == "use project 77 in your name"
+    assert said[-1] == "use Map in your name"
 
 
 @pytest.mark.parametrize("ticket", ["", "x", "{another}"])
@@ -287,3 +309,24 @@ async def test_the_cookie_is_kept_whatever_comes_after(realm: Realm, person: Per
     back = await person.sign_in(await person.go(question(id_token_hint=hint)))
     assert error_of(back.location) == "login_required"
     assert (await person.go("/login")).title == "Your accounts in this browser"
+
+
+@pytest.mark.parametrize(
+    ("asked", "client", "reason"),
+    [
+        ({"client_id": "canary"}, None, "unknown_client"),
+        ({"redirect_uri": "https://canary.example/"}, APP, "redirect_uri"),
+        ({"prompt": "none", "state": "canary"}, APP, "login_required: nobody is signed in, or too long ago"),
+        ({"scope": "canary"}, APP, "invalid_scope: scope names nothing that can be had here"),
+    ],
+)
+async def test_refusals_are_logged(person: Person, asked: dict[str, str], client: str | None, reason: str) -> None:
+    """The operator learns which client was refused and why, in our words: nothing of the request is repeated."""
+    with structlog.testing.capture_logs() as logs:
+        page = await person.get(question(**asked))
+    refused = [entry for entry in logs if entry["event"] == "request refused"]
+    assert [(entry["path"], entry["client_id"], entry["reason"]) for entry in refused] == [
+        ("/oauth/v2/authorize", client, reason)
+    ]
+    assert refused[0]["request_id"] == page.headers["x-request-id"]
+    assert "canary" not in str(logs)

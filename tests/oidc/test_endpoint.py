@@ -27,12 +27,15 @@ METHODS = {
     "/oauth/v2/authorize": "GET, OPTIONS, POST",
     "/oidc/v1/userinfo": BOTH,
     "/oidc/v1/end_session": "GET, OPTIONS, POST",
-    "/user_management/sessions/logout": "GET, OPTIONS",
+    "/user_management/authorize": "GET, OPTIONS",
+    "/user_management/sessions/logout": "GET, OPTIONS, POST",
+    "/": READ,
     "/login": BOTH,
     "/login/code": BOTH,
     "/login/account": BOTH,
     "/login/consent": BOTH,
     "/login/password": BOTH,
+    "/login/impersonation": BOTH,
     "/logout": BOTH,
     "/logout/done": READ,
     "/device": BOTH,
@@ -81,6 +84,12 @@ async def test_every_response_has_these_headers(person: Person) -> None:
             assert (cached and method == "GET") or headers["cache-control"] == "no-store"
             ids.add(headers["x-request-id"])
     assert len(ids) == 4 * len(METHODS)
+
+
+async def test_the_bare_address_leads_to_the_sign_in(person: Person) -> None:
+    """Who types no more than the host gets to the pages, always to the same one."""
+    page = await person.get("/?next=https://elsewhere.example")
+    assert (page.status, page.location) == (303, "/login")
 
 
 @pytest.mark.parametrize("path", ["/login", "/oauth/v2/keys", STYLE.path])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from oauth.people import OLLI, PASSWORD
+from oauth.people import GIGI, OLLI, PASSWORD
 from oauth.realm import Realm, answer_of
 from oidc.stage import Page, Person, engine, question
 
 from authsvc.domain.clock import SECOND
+from authsvc.domain.sessions import SignIn
 from authsvc.oauth.second_factor import PENDING_LIFE
+from authsvc.store.impersonations import Impersonations
 
+NAMES = ("Gigi", "Olli")
 HOME = "Your accounts in this browser"
 WRONG = "Login name or password is wrong."
 
@@ -158,8 +161,91 @@ async def test_one_account_is_signed_out(realm: Realm, person: Person) -> None:
     home = await person.follow(await person.submit(await person.go("/login"), "Sign out Gigi"))
     states = {"Olli" in each.words(): "Signed out" in each.words() for each in home.document.all("li")}
     assert states == {True: False, False: True}
-    again = await person.get(home.link("Sign in"))
+    again = await person.get(home.link("Sign in as Gigi"))
     assert next(each["value"] for each in again.form().all("input") if each["name"] == "login_name").startswith("gigi@")
+
+
+def said(page: Page) -> list[str]:
+    """What a page says has been done."""
+    return [each.words() for each in page.document.walk() if each.attributes.get("role") == "status"]
+
+
+async def test_the_page_says_who_was_signed_out(realm: Realm, person: Person) -> None:
+    """It has the focus, so that it is read first; and it is said only if it is so."""
+    await person.sign_in(await person.get("/login"))
+    await second_factor(person, realm)
+    before = await person.go("/login")
+    gigis, ollis = (next(each["value"] for each in before.form(f"Sign out {name}").all("button")) for name in NAMES)
+    home = await person.follow(await person.submit(before, "Sign out Gigi"))
+    status = next(each for each in home.document.walk() if each.attributes.get("role") == "status")
+    assert (status.words(), "autofocus" in status.attributes) == ("Gigi is signed out.", True)
+    for signed_out, words in ((gigis, ["Gigi is signed out."]), (ollis, []), ("1", []), ("x", [])):
+        assert said(await person.get(f"/login/account?signed_out={signed_out}")) == words
+
+
+async def impersonated(realm: Realm, user_id: int) -> str:
+    """The session of somebody who acts as a user for an hour."""
+    sign_in = SignIn(impersonator_email="ann@help.example", impersonator_reason="call 7", lifetime=3600 * SECOND)
+    async with realm.writes.transaction() as tx:
+        return str(await Impersonations(realm.writes).begin(tx, user_id, sign_in))
+
+
+async def test_people_see_who_acts_as_them_and_end_it(realm: Realm, person: Person) -> None:
+    """The page says who does, why and until when, to nobody else; its person ends it, and it is over at once."""
+    session = await impersonated(realm, GIGI)
+    await second_factor(person, realm)
+    assert "ann@help.example" not in (await person.go("/login")).document.words()
+    await person.sign_in(await person.get("/login?prompt=login"))
+    home = await person.go("/login")
+    words = "ann@help.example uses your account: call 7, until 2023-11-14 23:13 UTC"
+    assert [words in each.words() for each in home.document.all("li")] == [
+        "Gigi" in each.words() for each in home.document.all("li")
+    ]
+    after = await person.follow(await person.submit(home, "End this"))
+    assert said(after) == ["That access to your account has ended."]
+    assert words not in after.document.words()
+    assert await realm.ask(f"SELECT state FROM sessions WHERE id = {session}") == [(2,)]
+
+
+async def test_an_impersonation_that_is_over_is_not_shown(realm: Realm, person: Person) -> None:
+    """What has run out needs no end."""
+    await impersonated(realm, GIGI)
+    realm.at += 3600 * SECOND
+    await person.sign_in(await person.get("/login"))
+    assert "ann@help.example" not in (await person.go("/login")).document.words()
+
+
+@pytest.mark.parametrize("field", ["session", "impersonation"])
+@pytest.mark.parametrize("value", ["", "x", "1"])
+async def test_only_its_person_ends_an_impersonation(realm: Realm, person: Person, field: str, value: str) -> None:
+    """Neither another person's nor one's own session is ended that way, and a forged form ends none."""
+    session = await impersonated(realm, GIGI)
+    await person.sign_in(await person.get("/login"))
+    form = (await person.go("/login")).form("End this")
+    fields = {each["name"]: each["value"] for each in form.all("input")}
+    good = {**fields, "impersonation": session}
+    assert (await person.post(form["action"], {**good, field: value})).status == 303
+    assert (await person.post(form["action"], {**good, "impersonation": fields["session"]})).status == 303
+    assert (await person.post(form["action"], good, origin="https://elsewhere.example")).status == 403
+    olli = Person(engine(realm))
+    await second_factor(olli, realm)
+    theirs = (await olli.go("/login")).form("Sign out Olli")
+    own = {each["name"]: each["value"] for each in (*theirs.all("input"), *theirs.all("button"))}
+    assert (await olli.post(form["action"], {**own, "impersonation": session})).status == 303
+    assert (await olli.get(form["action"])).path == "/login/account"
+    assert await realm.ask("SELECT count(*) FROM sessions WHERE state = 1") == [(3,)]
+
+
+async def test_an_impersonator_ends_no_impersonation(realm: Realm, person: Person) -> None:
+    """In a session that is not the person's own there is nothing to see of others, nor to end."""
+    session = await impersonated(realm, GIGI)
+    await person.sign_in(await person.get("/login"))
+    form = (await person.go("/login")).form("End this")
+    fields = {each["name"]: each["value"] for each in form.all("input")}
+    await realm.run("UPDATE sessions SET impersonator_email = 'ann@help.example', impersonator_reason = 'call'")
+    assert "End this" not in (await person.go("/login")).document.words()
+    assert (await person.post(form["action"], {**fields, "impersonation": session})).path == "/login/account"
+    assert await realm.ask("SELECT count(*) FROM sessions WHERE state = 1") == [(2,)]
 
 
 async def test_all_accounts_are_signed_out(realm: Realm, person: Person) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import pytest
-from oauth.people import OLLI
+from oauth.people import GIGI, OLLI
 from oauth.realm import SPA, Realm, answer_of
 from oidc.stage import Page, Person, engine, question
 
@@ -153,27 +153,57 @@ async def test_a_session_of_another_browser_is_left_alone(realm: Realm, person: 
     assert await realm.ask("SELECT count(*) FROM sessions WHERE state = 1") == [(2,)]
 
 
-async def workos(realm: Realm, person: Person, return_to: str = "", slashes: str = "/") -> Page:
+async def workos(realm: Realm, person: Person, return_to: str = "", **headers: str) -> Page:
     """Follow WorkOS's link for the newest session."""
     ((created_at, session_id),) = await realm.ask("SELECT created_at, id FROM sessions ORDER BY id DESC LIMIT 1")
     fields = {"session_id": public_id("session", created_at, session_id), "return_to": return_to}
-    return await person.get(f"{slashes}user_management/sessions/logout?{urlencode(fields)}")
+    return await person.get(f"/user_management/sessions/logout?{urlencode(fields)}", **headers)
 
 
-async def test_workos_link(realm: Realm, person: Person) -> None:
-    """It ends this browser's session at once and leads to an address that a client has registered."""
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+async def test_workos_link(realm: Realm, person: Person, site: str) -> None:
+    """It asks, wherever it stands; then the session ends, and people get to an address that a client has registered."""
     await signed_in(realm, person)
-    done = await workos(realm, person, BYE)
-    assert (done.status, done.location) == (302, BYE)
+    asked = await workos(realm, person, BYE, **{"sec-fetch-site": site})
+    assert (asked.status, asked.title) == (200, "Sign out?")
+    assert "gigi@savanna.example will be signed out in this browser." in asked.document.words()
+    assert "form-action 'self' https:;" in asked.headers["content-security-policy"]
+    assert await is_signed_in(person)
+    done = await person.submit(asked, "Sign out")
+    assert (done.status, done.location) == (303, BYE)
     assert not await is_signed_in(person)
 
 
 async def test_workos_link_to_an_unknown_place(realm: Realm, person: Person) -> None:
     """Elsewhere nobody is sent, but the session has ended."""
     await signed_in(realm, person)
-    done = await workos(realm, person, "https://evil.example/")
-    assert (done.status, done.location) == (302, "/logout/done")
+    asked = await workos(realm, person, "https://evil.example/")
+    assert "form-action 'self';" in asked.headers["content-security-policy"]
+    done = await person.submit(asked, "Sign out")
+    assert (done.status, done.location) == (303, "/logout/done")
     assert not await is_signed_in(person)
+
+
+async def test_workos_link_ends_the_one_session(realm: Realm, person: Person) -> None:
+    """Of two people in a browser, the one stays whom the link does not mean."""
+    await signed_in(realm, person)
+    await person.submit(await person.sign_in(await person.get("/login?prompt=login"), "olli"), code=realm.code())
+    await person.submit(await workos(realm, person), "Sign out")
+    assert await realm.ask("SELECT user_id FROM sessions WHERE state = 1") == [(GIGI,)]
+
+
+@pytest.mark.parametrize(("token", "origin"), [("x" * 43, "https://auth.example"), (None, "https://evil.example")])
+async def test_the_answer_to_workos_link_cannot_be_forged(
+    realm: Realm, person: Person, token: str | None, origin: str
+) -> None:
+    """Nobody else can press the button."""
+    await signed_in(realm, person)
+    asked = await workos(realm, person, BYE)
+    fields = {each["name"]: each["value"] for each in asked.form().all("input")}
+    fields["form_token"] = token or fields["form_token"]
+    refused = await person.post("/user_management/sessions/logout", fields, origin=origin)
+    assert refused.status == 403
+    assert await is_signed_in(person)
 
 
 async def test_workos_link_for_another_browser(realm: Realm, person: Person) -> None:

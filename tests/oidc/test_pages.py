@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 
 import pytest
+from jinja2 import DictLoader
 from oauth.realm import SPA, Realm
 from oidc.stage import Page, Person, question
 
-from authsvc.oidc.pages import ICON, STYLE, _source
+from authsvc.oauth.guessing import TooManyAttempts
+from authsvc.oidc.browser import Browsers
+from authsvc.oidc.pages import ICON, STYLE, Pages, _source, too_many
+from authsvc.oidc.texts import choose
 
 COMMON = {
     "content-security-policy",
@@ -154,3 +159,28 @@ def test_colours_can_be_told_apart(scheme: int, front: str, back: str, least: fl
     colours = dict(found[scheme * len(found) // 2 : (scheme + 1) * len(found) // 2])
     bright, dark = sorted((luminance(colours[front]), luminance(colours[back])), reverse=True)
     assert (bright + 0.05) / (dark + 0.05) >= least
+
+
+@pytest.mark.parametrize("path", ["/oauth/v2/authorize?client_id=nobody", "/login?client_id=a&client_id=b"])
+async def test_a_failure_has_a_short_title(person: Person, path: str) -> None:
+    """The title of the window does not repeat the whole sentence, and the page has the number for the operator."""
+    page = await person.get(path)
+    assert page.document.all("title")[0].words() == page.title == "That did not work"
+    assert page.headers["x-request-id"] in page.document.words()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(1, "in a second."), (2, "in 2 seconds.")])
+def test_one_second_is_no_seconds(seconds: int, words: str) -> None:
+    """The time to wait is told as people would."""
+    problem = too_many(TooManyAttempts(seconds))
+    assert problem.retry_after == seconds
+    assert choose("en", "")(problem.key, **problem.parameters).endswith(words)
+
+
+def test_templates_are_read_at_the_start() -> None:
+    """They are in memory before the first page, and are not read again: those of another release do not mix in."""
+    environment = Pages(Browsers("https://auth.example"))._environment
+    names = {path.name for path in files("authsvc.oidc").joinpath("templates").iterdir()}
+    assert isinstance(environment.loader, DictLoader)
+    assert environment.loader.mapping.keys() == names
+    assert not environment.auto_reload

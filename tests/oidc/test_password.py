@@ -41,22 +41,29 @@ async def test_others_may_stay(realm: Realm, person: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "again", "said"),
+    ("old", "new", "again", "said", "marked"),
     [
-        ("wrong", NEW, NEW, "The current password is wrong."),
-        (PASSWORD, NEW, NEW + "x", "The two new passwords are not the same."),
-        (PASSWORD, "short", "short", "This password cannot be used."),
-        (PASSWORD, "x" * 129, "x" * 129, "This password cannot be used."),
-        (PASSWORD, "gigi@savanna.example", "gigi@savanna.example", "This password cannot be used."),
-        ("", "", "", "This password cannot be used."),
+        ("wrong", NEW, NEW, "The current password is wrong.", ["old"]),
+        (PASSWORD, NEW, NEW + "x", "The two new passwords are not the same.", ["new", "again"]),
+        (PASSWORD, "short", "short", "This password cannot be used.", ["new"]),
+        (PASSWORD, "x" * 129, "x" * 129, "This password cannot be used.", ["new"]),
+        (PASSWORD, "gigi@savanna.example", "gigi@savanna.example", "This password cannot be used.", ["new"]),
+        ("", "", "", "This password cannot be used.", ["new"]),
     ],
 )
-async def test_what_is_wrong_is_said(person: Person, old: str, new: str, again: str, said: str) -> None:
-    """The form comes back, empty, with what is wrong."""
+async def test_what_is_wrong_is_said(
+    person: Person, old: str, new: str, again: str, said: str, marked: list[str]
+) -> None:
+    """The form comes back, empty, with what is wrong, and only the fields that are wrong are marked."""
     page = await person.submit(await form_of(person), old=old, new=new, again=again)
     assert (page.status, page.title) == (400, "Change password")
     assert page.problem.startswith(said)
     assert all("value" not in each.attributes for each in page.form().all("input") if each["name"] in {"old", "new"})
+    inputs = page.form().all("input")
+    assert [each["name"] for each in inputs if each.attributes.get("aria-invalid") == "true"] == marked
+    described = {each["name"]: each.attributes.get("aria-describedby", "").split() for each in inputs}
+    assert [name for name, parts in described.items() if "problem" in parts] == marked
+    assert "rule" in described["new"]
 
 
 async def test_old_passwords_cannot_be_tried(person: Person) -> None:

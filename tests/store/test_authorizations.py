@@ -55,6 +55,11 @@ class Place:
         """The rows of a statement."""
         return list(await self.executor.fetch_all(Prepared(sql, (), {})))
 
+    async def run(self, sql: str) -> None:
+        """Run a statement that changes something."""
+        async with self.writes.transaction() as tx:
+            await tx.execute(Prepared(sql, (), {}))
+
     async def keep(self, authorization_id: int, token: str, *, life: int = SECOND) -> int:
         """Keep an access token; its id."""
         token_id = self.store.new_id()
@@ -119,7 +124,7 @@ async def test_use_of_a_code_is_remembered_in_silence(place: Place) -> None:
 
 
 async def test_revoking_ends_the_tokens_that_still_live(place: Place) -> None:
-    """An authorization is revoked with its living access tokens, in that order in `changes`, and once."""
+    """An authorization is revoked with its living access tokens, of which `changes` tells once, as of one thing."""
     authorization_id, other = await _start(place), await _start(place)
     await place.keep(authorization_id, "old", life=1)
     place.at += SECOND
@@ -128,9 +133,9 @@ async def test_revoking_ends_the_tokens_that_still_live(place: Place) -> None:
         async with place.writes.transaction() as tx:
             await place.store.revoke(tx, authorization_id)
     assert await place.ask("SELECT kind, entity_id, action, org_id FROM changes ORDER BY sequence DESC LIMIT 3") == [
-        ("access_token", living, "revoked", ORG),
         ("authorization", authorization_id, "revoked", ORG),
         ("access_token", stranger, "created", ORG),
+        ("access_token", living, "created", ORG),
     ]
     assert await place.ask("SELECT revoked_at FROM access_tokens ORDER BY id") == [(None,), (place.at,), (None,)]
     assert await place.ask("SELECT revoked_at FROM authorizations ORDER BY id") == [(place.at,), (None,)]
@@ -173,7 +178,7 @@ async def test_access_token_is_found_by_itself(place: Place) -> None:
     token_id = await place.keep(authorization_id, "t")
     found = await place.store.by_access_token("t")
     assert found is not None
-    assert found[:-1] == (token_id, 5, authorization_id, "openid", NOW, NOW + SECOND, None)
+    assert found[:7] == (token_id, 5, authorization_id, "openid", NOW, NOW + SECOND, None)
     assert (found.is_good(NOW), found.is_good(NOW + SECOND)) == (True, False)
     assert await place.store.by_access_token("T") is None
 
@@ -199,3 +204,21 @@ async def test_consent_grows(place: Place) -> None:
         ("created",),
         ("changed",),
     ]
+
+
+async def test_a_code_is_activity(place: Place) -> None:
+    """Single sign-on moves the end of the session as any other activity does."""
+    about = f"idle_life = {3600 * SECOND}, ends_at = {NOW + 10**12}, expires_at = {NOW + 3600 * SECOND}"
+    await place.run(f"UPDATE sessions SET {about}")
+    place.at += 600 * SECOND
+    await place.store.grant_code(place.client, place.holder, "openid", REQUEST)
+    rows = await place.ask("SELECT active_at, expires_at FROM sessions")
+    assert rows == [(place.at, place.at + 3600 * SECOND)]
+
+
+async def test_ids_come_from_one_source(place: Place) -> None:
+    """Stores on the same writes take their ids from one source, so that none can be given twice."""
+    writes = Writes(place.executor, lambda: NOW)
+    stores = [Authorizations(place.executor, writes), Authorizations(place.executor, writes)]
+    ids = [store.new_id() for _ in range(5) for store in stores] + [writes.ids.next()]
+    assert ids == sorted(set(ids))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from authsvc.domain.clients import Client, GrantType
@@ -10,7 +13,7 @@ from authsvc.domain.tokens import token_hash
 from authsvc.errors import Refused
 from authsvc.store.client_writes import ClientWrites, NewClient, revoke_all
 from authsvc.store.clients import Clients
-from authsvc.store.executor import Prepared
+from authsvc.store.executor import Prepared, Row, Transaction
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
@@ -21,12 +24,47 @@ INSERT INTO users (id, org_id, type, state, user_name, login, display_name, firs
   preferred_language, gender, avatar_url, email, email_verified, phone, phone_verified, description, access_token_type,
   sequence, created_at, changed_at)
 SELECT value, 1, 1, 1, value, value, '', '', '', '', '', 0, '', '', 0, '', 0, '', 0, 1, 1, 1 FROM json_each('[2, 3]');
-INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, created_at, changed_at, revoked_at)
-SELECT clients.id * 10 + users.id, clients.id, users.id, 'openid', '', 1, 1, 1, NULL FROM clients, users;
+INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, created_at, changed_at, revoked_at,
+  ends_at)
+SELECT clients.id * 10 + users.id, clients.id, users.id, 'openid', '', 1, 1, 1, NULL, {at} FROM clients, users;
 INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at, scope)
 SELECT clients.id * 10 + users.id, clients.id * 10 + users.id, users.id, clients.id, 1, {at}, 'openid'
 FROM clients, users;
 """
+
+
+MANY = """
+INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, created_at, changed_at, ends_at)
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+SELECT i, {client}, 2, 'openid', '', 1, 1, 1, {at} FROM n
+"""
+
+
+class Counting:
+    """A transaction that counts its statements."""
+
+    def __init__(self, inner: Transaction) -> None:
+        self._inner = inner
+        self.statements = 0
+
+    async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
+        """All rows."""
+        self.statements += 1
+        return await self._inner.fetch_all(prepared, **parameters)
+
+    async def fetch_one(self, prepared: Prepared, /, **parameters: Any) -> Row | None:
+        """The first row."""
+        self.statements += 1
+        return await self._inner.fetch_one(prepared, **parameters)
+
+    async def execute(self, prepared: Prepared, /, **parameters: Any) -> int:
+        """Run a statement."""
+        self.statements += 1
+        return await self._inner.execute(prepared, **parameters)
+
+
+async def _ask(executor: SqliteExecutor, sql: str) -> list[Row]:
+    return list(await executor.fetch_all(Prepared(sql, (), {})))
 
 
 async def _client(executor: SqliteExecutor, client_id: str) -> Client:
@@ -80,13 +118,36 @@ async def test_disable(executor: SqliteExecutor, two: ClientWrites) -> None:
 
 
 async def test_revoke_all_of_a_user(executor: SqliteExecutor, two: ClientWrites) -> None:
-    """What one user's clients were given ends; tokens that are over anyway are left alone."""
+    """What one user's clients were given ends; what is over anyway is left alone, and then nothing has changed."""
     writes, at = Writes(executor), now()
     await _fill(writes, at)
-    for moment, tables in ((at, ["authorizations"]), (at - 1, ["authorizations", "access_tokens"])):
+    for moment, tables, told in ((at, [], 0), (at - 1, ["authorizations", "access_tokens"], 1)):
         async with writes.transaction() as tx:
             await revoke_all(writes, tx, "user_id", 2, moment)
         assert await _revoked(executor, "user_id") == [(table, 2) for table in tables]
+        assert await _ask(executor, "SELECT count(*) FROM changes WHERE kind = 'user'") == [(told,)]
+
+
+async def test_much_is_revoked_at_once(executor: SqliteExecutor, two: ClientWrites) -> None:
+    """A thousand authorizations take a few statements, and the one entry about their client is about them too."""
+    writes = Writes(executor)
+    a = await _client(executor, "a")
+    await _fill(writes, now() + 60 * SECOND)
+    async with writes.transaction() as tx:
+        await tx.execute(Prepared(MANY.format(client=a.id, at=now() + 60 * SECOND), (), {}))
+    before = await _ask(executor, "SELECT max(sequence) FROM changes")
+    async with writes.transaction() as inner:
+        tx = Counting(inner)
+        await revoke_all(writes, tx, "client_id", a.id, now())
+        assert tx.statements < 10
+    about = "sequence, changed_at"
+    ((sequence, at),) = await _ask(executor, f"SELECT {about} FROM clients WHERE id = {a.id}")
+    assert [(sequence - 1,)] == before
+    given = f"SELECT count(*), {about}, revoked_at FROM authorizations WHERE client_id = {a.id} GROUP BY 2, 3, 4"
+    assert await _ask(executor, given) == [(1002, sequence, at, at)]
+    assert await _ask(executor, "SELECT DISTINCT revoked_at FROM access_tokens WHERE revoked_at > 0") == [(at,)]
+    entry = f"SELECT kind, entity_id, action, at FROM changes WHERE sequence = {sequence}"
+    assert await _ask(executor, entry) == [("client", a.id, "changed", at)]
 
 
 async def test_a_new_secret(executor: SqliteExecutor, two: ClientWrites) -> None:

@@ -9,15 +9,17 @@ from oauth.machine_stage import CLI, GIGI, NOW, ORG, SESSION, Stage, staged
 from authsvc.domain.authorizations import DeviceState, Holder
 from authsvc.domain.clock import SECOND
 from authsvc.domain.devices import Device
+from authsvc.domain.tokens import token_hash
+from authsvc.oauth.sealing import Sealing
 
-DEVICE_HASH, USER_HASH = b"d" * 32, b"u" * 32
+DEVICE_HASH, USER_CODE = b"d" * 32, "BCDF-GHJK"
 
 
 @pytest.fixture
 async def stage(empty_database: Path, tmp_path: Path) -> AsyncIterator[Stage]:
     """A store in which one device waits."""
     async with staged(empty_database, tmp_path) as stage:
-        assert await stage.device_codes.add(CLI, "openid", DEVICE_HASH, USER_HASH)
+        assert await stage.device_codes.add(CLI, "openid", DEVICE_HASH, USER_CODE)
         yield stage
 
 
@@ -32,15 +34,22 @@ async def test_device_is_found_by_the_hash_of_its_code(stage: Stage) -> None:
     assert device is not None
     ends = NOW + 600 * SECOND
     assert device[1:] == (CLI, "openid", DeviceState.PENDING, None, None, None, ends, 5, None)
-    assert await _device(stage, USER_HASH) is None
+    assert await _device(stage, token_hash(USER_CODE)) is None
+
+
+async def test_user_code_cannot_be_tried_without_the_key(stage: Stage) -> None:
+    """There are few enough codes to hash them all, so their hashes are keyed."""
+    ((kept,),) = await stage.rows("SELECT user_hash FROM device_codes")
+    assert kept != token_hash(USER_CODE)
+    assert kept == Sealing(bytes(32)).digest("user code", USER_CODE)
 
 
 async def test_user_code_is_taken_as_long_as_the_device_is_known(stage: Stage) -> None:
     """No two devices have the same user code, even when the time of one is over."""
     stage.clock.advance(600)
-    assert not await stage.device_codes.add(CLI, "openid", b"e" * 32, USER_HASH)
+    assert not await stage.device_codes.add(CLI, "openid", b"e" * 32, USER_CODE)
     stage.clock.advance(600)
-    assert await stage.device_codes.add(CLI, "openid", b"e" * 32, USER_HASH)
+    assert await stage.device_codes.add(CLI, "openid", b"e" * 32, USER_CODE)
     assert await _device(stage) is None
 
 
@@ -53,7 +62,7 @@ async def test_steps_of_a_device_are_kept(stage: Stage) -> None:
         await stage.device_codes.ask(tx, device, 10)
     asked = await _device(stage)
     assert asked == device._replace(asked_at=NOW, interval=10)
-    assert await stage.device_codes.decide(USER_HASH, GIGI, SESSION, allow=True)
+    assert await stage.device_codes.decide(USER_CODE, GIGI, SESSION, allow=True)
     approved = await _device(stage)
     assert approved == asked._replace(state=DeviceState.APPROVED, user_id=GIGI, session_id=SESSION)
     async with stage.writes.transaction() as tx:

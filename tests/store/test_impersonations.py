@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from oauth.machine_stage import GIGI, LOCKED, NOW, Stage, staged
+from oauth.machine_stage import GIGI, LOCKED, NOW, SESSION, Stage, staged
 
 from authsvc.domain.clock import SECOND
 from authsvc.domain.sessions import AuthMethod, SignIn
 from authsvc.errors import Refused
-from authsvc.store.impersonations import Impersonations
+from authsvc.store.impersonations import Impersonations, Impersonators
 
 SIGN_IN = SignIn(
     auth_method=AuthMethod.IMPERSONATION,
@@ -43,3 +43,24 @@ async def test_nobody_acts_as_somebody_who_cannot_sign_in(stage: Stage) -> None:
         async with stage.writes.transaction() as tx:
             await Impersonations(stage.writes).begin(tx, LOCKED, SIGN_IN)
     assert await stage.rows("SELECT * FROM user_agents WHERE description = 'Impersonation'") == []
+
+
+async def test_who_acts_as_a_person(stage: Stage) -> None:
+    """The active ones of this user and no others, the newest first; only such a one can be ended that way."""
+    impersonators = Impersonators(stage.executor, stage.writes, stage.clock)
+    begun = []
+    for lifetime in (60, 1):
+        async with stage.writes.transaction() as tx:
+            sign_in = SIGN_IN._replace(lifetime=lifetime * SECOND)
+            begun.append(await Impersonations(stage.writes).begin(tx, GIGI, sign_in))
+    first, short = begun
+    assert [each.session_id for each in await impersonators.active(GIGI)][:2] == [short, first]
+    stage.clock.advance(1)
+    (found,) = [each for each in await impersonators.active(GIGI) if each.session_id in begun]
+    assert found == (first, "support@savanna.example", "ticket 42", NOW + 60 * SECOND)
+    for user_id, session_id in ((LOCKED, first), (GIGI, short), (GIGI, SESSION), (GIGI, 1)):
+        await impersonators.end(user_id, session_id)
+    states = f"SELECT state FROM sessions WHERE id IN ({first}, {short}, {SESSION})"
+    assert await stage.rows(states) == [(1,)] * 3
+    await impersonators.end(GIGI, first)
+    assert await stage.rows(f"SELECT state FROM sessions WHERE id = {first}") == [(2,)]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import stat
 import subprocess
 import sys
 from io import StringIO
@@ -21,6 +22,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, inspect
 from authsvc.domain.clock import now
 from authsvc.domain.keyset import FIRST, LAST, Span
 from authsvc.domain.sessions import LIFETIME
+from authsvc.domain.tokens import Permission
 from authsvc.errors import StartupError
 from authsvc.store import schema
 from authsvc.store.backends import BackendReads
@@ -50,6 +52,21 @@ def migrated(tmp_path: Path) -> Path:
     path = tmp_path / "authsvc.db"
     migrate(path)
     return path
+
+
+async def test_a_new_database_is_for_its_owner(tmp_path: Path) -> None:
+    """What has people's data in it can be read by its owner only; the mode of a file that is there stays."""
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    old.touch()
+    old.chmod(0o640)
+    for path, mode in ((new, 0o600), (old, 0o640)):
+        migrate(path)
+        executor = await open_store(path)
+        await Writes(executor).create_key("x", frozenset({Permission.USER_READ}))
+        files = list(tmp_path.glob(f"{path.name}*"))
+        assert len(files) == 3
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {mode}
+        await executor.close()
 
 
 def _config(connection: Connection | None = None) -> Config:

@@ -44,7 +44,8 @@ UPDATE user_agents SET cookie_hash = x'{HASH}';
 UPDATE sessions SET ends_at = 1, idle_life = 1, active_at = 1, authenticated_at = 1, amr = 'pwd';
 INSERT INTO clients VALUES (20, 'cli', 'CLI', 1, NULL, 1, 1, 'http://127.0.0.1/', '', 'authorization_code', 0, 'RS256',
                             2, 1, 1, 1);
-INSERT INTO authorizations VALUES (21, 20, 4, 6, 'openid', x'{HASH}', 'c', 1, NULL, 'u', 'n', 1, 'pwd', 1, 1, 1, NULL);
+INSERT INTO authorizations VALUES (21, 20, 4, 6, 'openid', x'{HASH}', 'c', 1, NULL, 'u', 'n', 1, 'pwd', 1, 1, 1, NULL,
+                                   1);
 INSERT INTO refresh_tokens VALUES (22, 21, x'{HASH}', 1, 2, 3, NULL, x'{HASH}');
 INSERT INTO device_codes VALUES (23, x'{HASH}', x'{HASH}', 20, 'openid', 1, NULL, NULL, NULL, 1, 2, 5, NULL);
 INSERT INTO consents VALUES (24, 4, 20, 'openid', 1, 1, 1);

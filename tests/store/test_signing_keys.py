@@ -117,3 +117,11 @@ async def test_samples_of_what_is_sealed(desk: Desk) -> None:
     await desk.keys.add_first(_pair("a"))
     assert await desk.keys.sealed() == [(SIGNING_KEY, "sealed a")]
     assert TOTP not in dict(await desk.keys.sealed())
+
+
+async def test_the_sample_at_start_is_found_by_an_index(desk: Desk) -> None:
+    """However many users there are, looking for one with a second factor goes through none without."""
+    for prepared in desk.keys._sealed:
+        plan = await desk.ask(f"EXPLAIN QUERY PLAN {prepared.sql.replace('?', '1')}")
+        assert all("ix_users_with_totp" in str(row) for row in plan if "users" in str(row))
+        assert not any("TEMP" in str(row) for row in plan)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from authsvc_workos.user_management.v1.authentication_pb2 import (
     AuthenticateRequest,
@@ -23,6 +24,7 @@ from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenRequest
 from authsvc.oauth.keyring import Keyring
 from authsvc.oauth.sign_in import PendingOver, SecondFactor, TooManyAttempts, WrongCredentials
+from authsvc.oauth.visitor import Network, caller, told
 from authsvc.store.backends import BackendReads
 from authsvc.store.clients import Clients
 
@@ -36,16 +38,34 @@ _METHODS = {
 }
 
 
+class PeerContext(Protocol):
+    """The context of a call, as far as it tells who is at the other end of the connection."""
+
+    def peer(self) -> str:
+        """The client's address as gRPC writes it."""
+
+    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None:
+        """The metadata that the client sent."""
+
+
 class AuthenticationServicer(AuthenticationServiceServicer):
     """Answers by the rules of the authorization server."""
 
-    def __init__(self, sign_ins: BackEndSignIns, clients: Clients, keyring: Keyring, reads: BackendReads) -> None:
+    def __init__(
+        self,
+        sign_ins: BackEndSignIns,
+        clients: Clients,
+        keyring: Keyring,
+        reads: BackendReads,
+        trusted_proxies: Sequence[Network] = (),
+    ) -> None:
         self._sign_ins = sign_ins
         self._clients = clients
         self._keyring = keyring
         self._reads = reads
+        self._trusted_proxies = trusted_proxies
 
-    async def Authenticate(self, request: AuthenticateRequest, context: object) -> AuthenticateResponse:
+    async def Authenticate(self, request: AuthenticateRequest, context: PeerContext) -> AuthenticateResponse:
         """Sign somebody in, or go on with it.
 
         Raises:
@@ -55,9 +75,11 @@ class AuthenticationServicer(AuthenticationServiceServicer):
             InvalidParameter: an address is none.
             TooMany: of guessing.
         """
-        asked = _asked(request)
+        person = _person(request)
+        form = {field.name: value for field, value in request.ListFields() if isinstance(value, str)}
+        back_end = caller(context.peer(), context.invocation_metadata() or (), self._trusted_proxies)
         try:
-            found = await self._sign_ins.answer(asked)
+            found = await self._sign_ins.answer(TokenRequest(form, (), back_end), person)
         except OAuthError as error:
             raise OAuthRefused(error.code, f"{error.description[:1].upper()}{error.description[1:]}.") from None
         except WrongCredentials:
@@ -104,20 +126,11 @@ class AuthenticationServicer(AuthenticationServiceServicer):
         return response
 
 
-def _asked(request: AuthenticateRequest) -> TokenRequest:
-    """The request as the token endpoint takes it; the person is somewhere else than the back end."""
+def _person(request: AuthenticateRequest) -> Visitor:
+    """Where the person is, as the back end says, which is somewhere else itself."""
     if request.invitation_token:
         raise InvalidParameter("invitation_token", "invitation_token_unknown", "there are no invitations")
-    address = request.ip_address
-    if address and not _is_address(address):
+    person = told(request.ip_address, request.user_agent)
+    if person is None:
         raise InvalidParameter("ip_address", "ip_address_invalid", "must be an IPv4 or IPv6 address")
-    form = {field.name: value for field, value in request.ListFields() if isinstance(value, str)}
-    return TokenRequest(form, (), Visitor(address or None, request.user_agent or None))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+    return person

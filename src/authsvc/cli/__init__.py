@@ -17,6 +17,7 @@ from authsvc.cli import (
     impersonate,
     keys,
     login,
+    machines,
     openapi,
     serve,
     tokens,
@@ -25,7 +26,10 @@ from authsvc.cli import (
 )
 from authsvc.errors import Refused, StartupError, Unavailable
 
-_COMMANDS = (serve, directory, login, tokens, users, impersonate, apikeys, clients, keys, webhooks, openapi, demo)
+_COMMANDS = (
+    *(serve, directory, login, tokens, users, impersonate),
+    *(apikeys, clients, machines, keys, webhooks, openapi, demo),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""`authsvc client create`, `list`, `disable` and `secret`: the applications that people sign in to."""
+"""`authsvc client create`, `list`, `disable`, `enable` and `secret`: the applications that people sign in to."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from authsvc.domain.users import AccessTokenType
 from authsvc.errors import Refused
 
 _HEADINGS = ("CLIENT ID", "NAME", "KIND", "GRANTS", "STATE", "REDIRECT URIS")
+_FLAGS = {"redirect_uris": "--redirect-uri", "post_logout_uris": "--post-logout-uri", "grant_types": "--grant"}
 _DEFAULT = ",".join(name for name, grant in SHORT_NAMES.items() if grant in DEFAULT_GRANTS)
 
 
 def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argparse.ArgumentParser) -> None:
     """Add the commands."""
-    clients = commands.add_parser("client", help="make, list and disable clients, and give them new secrets")
+    clients = commands.add_parser("client", help="make, list, disable and enable clients, and give them new secrets")
     actions = clients.add_subparsers(metavar="ACTION", required=True)
     _add_create(actions, database)
     listing = actions.add_parser("list", parents=[database], help="print all clients but not their secrets")
@@ -29,6 +30,9 @@ def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argpar
     ending = actions.add_parser("disable", parents=[database], help="end a client, and all that it has been given")
     ending.add_argument("client", metavar="CLIENT_ID", help="what the client calls itself")
     ending.set_defaults(run=disable)
+    resuming = actions.add_parser("enable", parents=[database], help="let a client go on; what has ended stays so")
+    resuming.add_argument("client", metavar="CLIENT_ID", help="what the client calls itself")
+    resuming.set_defaults(run=enable)
     renewing = actions.add_parser("secret", parents=[database], help="print a new secret; the old one counts no more")
     renewing.add_argument("client", metavar="CLIENT_ID", help="what the client calls itself")
     renewing.set_defaults(run=secret)
@@ -59,7 +63,7 @@ def _add_create(actions: Any, database: argparse.ArgumentParser) -> None:
 def create(settings: Settings, options: argparse.Namespace) -> int:
     """Print `client_id=…`, and `client_secret=…` unless the client is public; nobody can print the secret again."""
     from authsvc.cli.store import on_store  # noqa: PLC0415 - heavy, and only for commands on the database
-    from authsvc.store.client_writes import ClientWrites, NewClient  # noqa: PLC0415
+    from authsvc.store.client_writes import ClientWrites, NewClient, Unregistrable  # noqa: PLC0415
 
     new = NewClient(
         name=options.name,
@@ -73,7 +77,11 @@ def create(settings: Settings, options: argparse.Namespace) -> int:
         access_token_type=AccessTokenType.JWT if options.jwt else AccessTokenType.BEARER,
         project=_project(options.project),
     )
-    client_id, value = on_store(settings, lambda _, writes: ClientWrites(writes).create(new))
+    try:
+        client_id, value = on_store(settings, lambda _, writes: ClientWrites(writes).create(new))
+    except Unregistrable as error:
+        number = "" if error.fault.item is None else f" {error.fault.item + 1}"
+        raise Refused(f"{_FLAGS[error.fault.field]}{number}: {error.fault.text}") from None
     print(f"client_id={client_id}")
     if value is not None:
         print(f"client_secret={value}")
@@ -97,6 +105,15 @@ def disable(settings: Settings, options: argparse.Namespace) -> int:
     from authsvc.store.client_writes import ClientWrites  # noqa: PLC0415
 
     on_store(settings, lambda _, writes: ClientWrites(writes).disable(options.client))
+    return 0
+
+
+def enable(settings: Settings, options: argparse.Namespace) -> int:
+    """Let a client go on. Twice is the same as once."""
+    from authsvc.cli.store import on_store  # noqa: PLC0415
+    from authsvc.store.client_writes import ClientWrites  # noqa: PLC0415
+
+    on_store(settings, lambda _, writes: ClientWrites(writes).enable(options.client))
     return 0
 
 

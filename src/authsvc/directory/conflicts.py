@@ -57,11 +57,10 @@ _FIXED = {
     },
     api_keys: {"key_hash": "keyHash"},
     machine_keys: {"user_id": "user", "public_key": "publicKey"},
-    # A file that is older than a new secret must not bring the old one back.
     clients: {"client_id": "clientId", "secret_hash": "secretHash"},
 }
 # Fixed columns of which only it is said that they differ.
-_NOT_SHOWN = frozenset({"key_hash", "public_key", "secret_hash"})
+_NOT_SHOWN = frozenset({"key_hash", "public_key"})
 
 # Columns whose numbers stand for words.
 _WORDS: dict[str, type[IntEnum]] = {"type": UserType, "auth_method": AuthMethod}
@@ -112,8 +111,7 @@ class Conflicts:
         stored = fixed and await self._writes.stored(self._tx, entry.table, entry.values["id"], fixed)
         for column, value in (stored or {}).items():
             if not _is_kept(column, value, entry):
-                is_shown = column not in _NOT_SHOWN
-                what = f"the {fixed[column]} {_shown(column, value)}" if is_shown else f"another {fixed[column]}"
+                what = _described(column, value, fixed[column])
                 return entry.path, f"in the database this id has {what}, which cannot be changed"
         return None
 
@@ -212,10 +210,19 @@ class Conflicts:
 def _is_kept(column: str, stored: Any, entry: Entry) -> bool:
     """Whether an entry says of a fixed column what the database holds; of a session's history it need not speak.
 
-    The time of an end is fixed once there is one.
+    The time of an end is fixed once there is one. Of a client's secret it is fixed whether there is one: which one is
+    what the database says, as a file may be older than it.
     """
+    if column == "secret_hash":
+        return (entry.values[column] is None) == (stored is None)
     is_open = entry.table is sessions and (column not in entry.values or (column == "ended_at" and stored is None))
     return is_open or bool(entry.values[column] == stored)
+
+
+def _described(column: str, value: Any, key: str) -> str:
+    if column == "secret_hash":
+        return f"{'no' if value is None else 'a'} {key}"
+    return f"another {key}" if column in _NOT_SHOWN else f"the {key} {_shown(column, value)}"
 
 
 def _shown(column: str, value: Any) -> str:

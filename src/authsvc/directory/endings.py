@@ -10,19 +10,21 @@ from authsvc.store.executor import Transaction
 from authsvc.store.schema import clients, users
 from authsvc.store.writes import Writes
 
-# What is the person's own once they have one. Files are older than what people do.
-_THEIRS = ("password_hash", "totp")
+# What is the user's own once they have one. Files are older than what people do, and programs are given.
+_THEIRS = ("password_hash", "totp", "secret_hash")
 
 
 async def settled(writes: Writes, tx: Transaction, entry: Entry) -> Values:
-    """What the row is to hold: what the file says, but for what the person has changed since.
+    """What the row is to hold: what the file says, but for what has been changed since.
 
-    A password and a second factor are given to whoever has none, and the time of the last change never goes back.
-    A client is active until something says otherwise.
+    Passwords, second factors and secrets are given to whoever has none, and the time of the last change of a password
+    never goes back.
+    A client is active until something says otherwise, and its secret is the file's until it gets another.
     """
     if entry.table is clients:
-        is_new = await writes.stored(tx, clients, entry.values["id"], ("id",)) is None
-        return {"state": ClientState.ACTIVE.value, **entry.values} if is_new else entry.values
+        if await writes.stored(tx, clients, entry.values["id"], ("id",)) is None:
+            return {"state": ClientState.ACTIVE.value, **entry.values}
+        return {name: value for name, value in entry.values.items() if name != "secret_hash"}
     if entry.table is not users:
         return entry.values
     names = (*_THEIRS, "password_changed_at")

@@ -137,8 +137,8 @@ def _machine(machine: Machine) -> Values:
         "phone_verified": False,
         "description": machine.description,
         "access_token_type": machine.access_token_type.value,
-        "secret_hash": machine.secret_hash,
         "may_impersonate": machine.may_impersonate,
+        **_kept(secret_hash=machine.secret_hash),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import NamedTuple
 
 from authsvc.domain.clock import SECOND
@@ -36,13 +37,22 @@ class Account(NamedTuple):
     totp: str | None
     totp_step: int | None
 
+    @property
+    def secrets(self) -> str:
+        """What stands for the password and the second factor of this moment: another text after each change."""
+        return secrets_digest(self.password_hash, self.totp)
+
 
 class Proof(NamedTuple):
-    """That a person is who they say: the user, how it was shown (RFC 8176, separated by spaces), and when."""
+    """That a person is who they say: the user, how it was shown (RFC 8176, separated by spaces), and when.
+
+    `secrets` stands for what it was shown with; a proof is worth nothing once that has changed.
+    """
 
     user_id: int
     amr: str
     at: int
+    secrets: str
 
 
 class BrowserSession(NamedTuple):
@@ -73,3 +83,8 @@ class Browser(NamedTuple):
         """The active session with this id, if it is in this browser."""
         found = (session for session in self.sessions if session.id == session_id and session.is_active)
         return next(found, None)
+
+
+def secrets_digest(password_hash: str | None, totp: str | None) -> str:
+    """What stands for a password and a second factor as the store has them; it may be shown to nobody unsealed."""
+    return hashlib.sha256(f"{password_hash} {totp}".encode()).hexdigest()

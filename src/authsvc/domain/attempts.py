@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class Bucket(NamedTuple):
-    """What is counted: its key, how many tries there are at once, and how often, in microseconds, comes another."""
+    """What is counted: its name, how many tries there are at once, and how often, in microseconds, comes another."""
 
-    key: bytes
+    name: str
     burst: int
     interval: int

@@ -140,6 +140,13 @@ class AccessRecord(NamedTuple):
     expires_at: int
     revoked_at: int | None
     standing: Standing
+    session_active_at: int | None = None
+    session_idle_life: int | None = None
+
+    @property
+    def session_id(self) -> int | None:
+        """The session that is in use with the token, if there is one."""
+        return self.standing.session_id
 
     def is_good(self, at: int) -> bool:
         """Whether it can be used at this time."""

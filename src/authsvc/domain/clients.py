@@ -37,7 +37,8 @@ class Client(NamedTuple):
     `id` is the number of its row, `client_id` the name by which it calls itself. Lists are texts: `redirect_uris` and
     `post_logout_uris` with a line for each, `grant_types` with spaces. Without a `secret_hash` it is a public client.
     `native` ones may use any port of a loopback redirect URI (RFC 8252, section 7.3); for a `trusted` one nobody is
-    asked for consent. `project_id` is the project whose clients may introspect each other's tokens.
+    asked for consent, at most whether to go on. `project_id` is the project whose clients may introspect each other's
+    tokens.
     """
 
     id: int

@@ -59,6 +59,15 @@ class Session(NamedTuple):
     changed_at: int
 
 
+class Impersonation(NamedTuple):
+    """A session in which somebody else acts as its user: who, why, and until when, in microseconds."""
+
+    session_id: int
+    email: str
+    reason: str
+    until: int
+
+
 class SignIn(NamedTuple):
     """How a session came about. `org_id` is the organization for which the user signed in, times in microseconds.
 

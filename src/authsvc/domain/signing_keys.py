@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
+"""The algorithms of RFC 7518 and RFC 9864 whose keys can be published: a key that verifies cannot sign."""
+
 
 class KeyPair(NamedTuple):
     """A new signing key: the public one as a JWK (RFC 7517) in JSON, the private one sealed.

@@ -11,10 +11,25 @@ import structlog
 
 from authsvc.domain.accounts import ACTIVITY_PRECISION
 from authsvc.domain.clock import Clock, now
-from authsvc.domain.tokens import TokenRecord
 
 PAUSE = 1.0
 """Seconds for which activity is gathered before it is written."""
+
+
+class Use(Protocol):
+    """A token that is in use: its session, and what the store tells of when that was in use. In microseconds."""
+
+    @property
+    def session_id(self) -> int | None:
+        """The session, if there is one."""
+
+    @property
+    def session_active_at(self) -> int | None:
+        """When it was in use last, as far as that is written down."""
+
+    @property
+    def session_idle_life(self) -> int | None:
+        """How long it goes on without activity; None: that has no influence."""
 
 
 class Recorder(Protocol):
@@ -41,7 +56,7 @@ class Activity:
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("authsvc.identity")
 
-    def note(self, record: TokenRecord, at: int) -> None:
+    def note(self, record: Use, at: int) -> None:
         """A token's session is in use at this time, in microseconds."""
         session_id = record.session_id
         if session_id is None:

@@ -13,9 +13,11 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from authsvc.domain.clients import SECRET_PREFIX
 from authsvc.domain.clock import SECOND, Clock, now
 from authsvc.domain.ids import MAX_ID
-from authsvc.domain.tokens import token_hash
+from authsvc.domain.signing_keys import ASYMMETRIC
+from authsvc.domain.tokens import KEY_PREFIX, token_hash
 from authsvc.errors import Unavailable
 from authsvc.identity import jws
 from authsvc.identity.issuer_keys import IssuerKeys
@@ -31,12 +33,10 @@ REMEMBERED = 10_000
 """Tokens that are remembered at most."""
 AT_ONCE = 32
 """Introspections at once; for more there is no answer."""
-_ASYMMETRIC = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
-)
 _TYP = "at+jwt"  # ID tokens and whatever else an issuer signs have another one, or none
 _OTHER_TOKENS = frozenset({"cnf", "at_hash", "c_hash", "s_hash", "events"})
 _JWT_DOTS = 2
+_OURS = (KEY_PREFIX, SECRET_PREFIX, "whsec_")  # of API keys, and the secrets of clients and webhooks
 _LAST_SECOND = MAX_ID // SECOND
 _LONGEST_SUBJECT = 200  # characters, of an id that another system has given
 
@@ -100,6 +100,8 @@ class ForeignTokens:
         Raises:
             Unavailable: the issuer does not answer, so nobody knows.
         """
+        if token.startswith(_OURS):
+            return None  # a secret of ours in the wrong place is for nobody else to see
         key, at = token_hash(token), self._clock()
         known = self._known.get(key)
         if known is None or known.until <= at:
@@ -136,7 +138,7 @@ class ForeignTokens:
     async def _verified(self, issuer: TrustedIssuer, token: str, read: jws.Unverified, at: int) -> _Finding:
         claims = read.claims
         # What the token says of itself first: nothing is fetched for one that would be refused anyway.
-        if read.algorithm not in _ASYMMETRIC.intersection(issuer.algorithms) or "exp" not in claims:
+        if read.algorithm not in set(ASYMMETRIC).intersection(issuer.algorithms) or "exp" not in claims:
             return _NOTHING
         subject = _subject(issuer, claims, at)
         found = await self._keys[issuer.issuer].key(read.kid) if subject else None

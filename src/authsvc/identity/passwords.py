@@ -17,6 +17,8 @@ from authsvc.errors import TooMany
 MIN_PASSWORD = 8
 MAX_PASSWORD = 128
 """How many characters a password has. OWASP's ASVS (6.2) wants 8 at least and 64 allowed; none need be of any sort."""
+MAX_TYPED = 1000
+"""How many code points are looked at: more than any way to write MAX_PASSWORD characters has, and soon normalized."""
 _THREADS = 2
 _MAX_WAITING = 64  # checks at once: a second's work; who comes later is told to try again rather than kept waiting
 _MAX_WORK = 256 * 1024  # KiB times passes, seven times ours; a hash from elsewhere that wants more is not checked
@@ -47,6 +49,8 @@ def check_password(password: str, login_name: str) -> None:
     Raises:
         WeakPassword: it is too short or too long, or the login name itself or the part of it before the `@`.
     """
+    if len(password) > MAX_TYPED:
+        raise WeakPassword("long")
     text = _normal(password)
     if len(text) < MIN_PASSWORD:
         raise WeakPassword("short")
@@ -71,10 +75,14 @@ class Passwords:
     async def verify(self, password_hash: str | None, password: str) -> Verdict:
         """Whether the password is the one with this PHC string; None and other algorithms than Argon2 have none.
 
+        Nor is anything longer than `MAX_TYPED` one: to normalize it takes time that grows with its square.
+
         Raises:
             TooMany: so many wait that this one would wait too long.
         """
         known = password_hash if password_hash is not None and _is_known(password_hash) else None
+        if len(password) > MAX_TYPED:
+            known, password = None, ""
         is_same = await self._on_thread(lambda: _verify(known or _NOBODYS, password))
         if known is None or not is_same:
             return Verdict(is_right=False, is_outdated=False)

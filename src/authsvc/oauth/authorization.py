@@ -19,6 +19,7 @@ from authsvc.oauth.authorization_request import (
 )
 from authsvc.oauth.clients import ClientReader
 from authsvc.oauth.hints import Hints
+from authsvc.oauth.scopes import ProjectReader
 from authsvc.store.authorizations import Authorizations
 
 __all__ = ["SIGN_IN_LIFE", "Ask", "Authorization", "AuthorizationRequest", "Redirected", "Step", "Unsafe", "next_step"]
@@ -42,9 +43,15 @@ class Authorization:
     """The rules of the authorization endpoint. It remembers nothing between two pages: each reads the request anew."""
 
     def __init__(
-        self, clients: ClientReader, authorizations: Authorizations, hints: Hints, issuer: str, clock: Clock = now
+        self,
+        clients: ClientReader,
+        projects: ProjectReader,
+        authorizations: Authorizations,
+        hints: Hints,
+        issuer: str,
+        clock: Clock = now,
     ) -> None:
-        self._reader = RequestReader(clients, hints, issuer)
+        self._reader = RequestReader(clients, projects, hints, issuer)
         self._authorizations = authorizations
         self._clock = clock
 
@@ -72,30 +79,39 @@ class Authorization:
         """
         return next_step(request, browser, self._clock(), after=after, chosen=chosen)
 
-    async def needs_consent(self, request: AuthorizationRequest, session: BrowserSession) -> bool:
-        """Whether the person has to be asked before the client gets anything.
+    async def needs_consent(
+        self, request: AuthorizationRequest, session: BrowserSession, *, after: int | None = None
+    ) -> bool:
+        """Whether the person has to be asked before the client gets anything; `after` as `next_step` has it.
 
         Raises:
             Redirected: they have, but no page may be shown.
         """
-        is_needed = CONSENT in request.prompt or not await self._has_consent(request, session)
+        is_needed = CONSENT in request.prompt or not await self._has_consent(request, session, after)
         if is_needed and request.is_silent:
             raise request.address.error("consent_required", "the person has to agree first")
         return is_needed
 
-    async def _has_consent(self, request: AuthorizationRequest, session: BrowserSession) -> bool:
+    async def _has_consent(self, request: AuthorizationRequest, session: BrowserSession, after: int | None) -> bool:
         client = request.client
+        # Any program on the machine can say it is this client, so neither trust in it nor the answer to another one
+        # counts (RFC 8252, section 8.6). Who has just signed in has been told the client's name on that page.
+        is_anybody = client.is_public and not request.redirect_uri.startswith("https:")
         if client.trusted:
-            return True
-        if client.is_public and not request.redirect_uri.startswith("https:"):
-            # Any program on the machine can say it is this client, so the answer to another one does not count
-            # (RFC 8252, section 8.6).
+            return not (client.native and is_anybody) or _has_signed_in(session, self._clock(), after)
+        if is_anybody:
             return False
         consented = await self._authorizations.consented(session.user_id, client)
         return set(request.scope.split()) <= set(consented.split())
 
+    def only_confirms(self, request: AuthorizationRequest) -> bool:
+        """Whether the person is asked no more than whether to go on: what a trusted client gets is settled."""
+        return request.client.trusted and CONSENT not in request.prompt
+
     async def consent(self, request: AuthorizationRequest, session: BrowserSession) -> None:
-        """Remember that the person has agreed."""
+        """Remember that the person has agreed, if they have been told to what."""
+        if self.only_confirms(request):
+            return
         await self._authorizations.remember_consent(session.user_id, session.org_id, request.client, request.scope)
 
     async def grant(self, request: AuthorizationRequest, session: BrowserSession) -> str:
@@ -158,11 +174,17 @@ def _pick(request: AuthorizationRequest, sessions: Sequence[BrowserSession], cho
 def _is_fresh(request: AuthorizationRequest, session: BrowserSession, at: int, after: int | None) -> bool:
     """Whether the session's sign-in is recent enough for the request."""
     signed_in = session.authenticated_at
-    if after is not None and at - SIGN_IN_LIFE < after and signed_in is not None and signed_in >= after:
+    if _has_signed_in(session, at, after):
         return True
     if LOGIN in request.prompt:
         return False
     return request.max_age is None or (signed_in is not None and at <= signed_in + request.max_age * SECOND)
+
+
+def _has_signed_in(session: BrowserSession, at: int, after: int | None) -> bool:
+    """Whether the person has just signed in for a request, as `next_step` has it."""
+    signed_in = session.authenticated_at
+    return after is not None and at - SIGN_IN_LIFE < after and signed_in is not None and signed_in >= after
 
 
 def _ask(request: AuthorizationRequest, ask: Ask) -> Ask:

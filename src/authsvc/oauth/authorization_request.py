@@ -14,6 +14,7 @@ from authsvc.oauth import scopes
 from authsvc.oauth.clients import ClientReader
 from authsvc.oauth.errors import Code, OAuthError
 from authsvc.oauth.hints import Hint, Hints
+from authsvc.oauth.scopes import ProjectReader
 
 LOGIN = "login"
 CONSENT = "consent"
@@ -31,25 +32,33 @@ _NOT_SUPPORTED: Mapping[str, Code] = {
 
 
 class Unsafe(Exception):
-    """Nobody may be sent to where the request says. `key` is that of the text that tells the person."""
+    """Nobody may be sent to where the request says. `key` is that of the text that tells the person.
 
-    def __init__(self, key: str) -> None:
+    For the operator there are `client_id`, if it is one that is registered, and `reason`, in words of ours.
+    """
+
+    def __init__(self, key: str, client_id: str | None = None) -> None:
         super().__init__(key)
         self.key = key
+        self.client_id = client_id
+        self.reason = key.removeprefix("error.")
 
 
 class Redirected(Exception):
-    """The browser goes to the client, at `location`, with what is wrong."""
+    """The browser goes to the client, at `location`, with what is wrong: `reason`, in words of ours."""
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, client_id: str, reason: str) -> None:
         super().__init__("the client is told")
         self.location = location
+        self.client_id = client_id
+        self.reason = reason
 
 
 class Address(NamedTuple):
-    """Where the answer to a request goes: a registered redirect URI, with the `state` of the request."""
+    """Where the answer to a request goes: a client's registered redirect URI, with the `state` of the request."""
 
     issuer: str
+    client_id: str
     redirect_uri: str
     state: str | None
 
@@ -62,11 +71,12 @@ class Address(NamedTuple):
 
     def error(self, code: Code, description: str) -> Redirected:
         """What tells the client that something is wrong."""
-        return Redirected(self.location({"error": code, "error_description": description}))
+        location = self.location({"error": code, "error_description": description})
+        return Redirected(location, self.client_id, f"{code}: {description}")
 
 
 class AuthorizationRequest(NamedTuple):
-    """A request that may be answered. `max_age` in seconds; `ui_locales` and `acr_values` separated by spaces.
+    """A request that may be answered. `max_age` in seconds.
 
     `hint` is what an `id_token_hint` says, None if there was none.
     """
@@ -79,8 +89,6 @@ class AuthorizationRequest(NamedTuple):
     prompt: frozenset[str]
     max_age: int | None
     login_hint: str
-    ui_locales: str
-    acr_values: str
     hint: Hint | None
 
     @property
@@ -102,8 +110,9 @@ class AuthorizationRequest(NamedTuple):
 class RequestReader:
     """Reads authorization requests."""
 
-    def __init__(self, clients: ClientReader, hints: Hints, issuer: str) -> None:
+    def __init__(self, clients: ClientReader, projects: ProjectReader, hints: Hints, issuer: str) -> None:
         self._clients = clients
+        self._projects = projects
         self._hints = hints
         self._issuer = issuer
 
@@ -122,8 +131,9 @@ class RequestReader:
         client = await self._client(values.get("client_id", ""))
         redirect_uri = values.get("redirect_uri", "")
         if not is_allowed(redirect_uri, client.redirect_uris.split("\n"), native=client.native):
-            raise Unsafe("error.redirect_uri")
-        address = Address(self._issuer, redirect_uri, values.get("state") if counts["state"] == 1 else None)
+            raise Unsafe("error.redirect_uri", client.client_id)
+        state = values.get("state") if counts["state"] == 1 else None
+        address = Address(self._issuer, client.client_id, redirect_uri, state)
         if max(counts.values()) > 1:
             raise address.error("invalid_request", "a parameter is there more than once")
         try:
@@ -134,7 +144,7 @@ class RequestReader:
     async def _client(self, client_id: str) -> Client:
         client = await self._clients.by_client_id(client_id) if client_id else None
         if client is None or client.state != ClientState.ACTIVE:
-            raise Unsafe("error.unknown_client")
+            raise Unsafe("error.unknown_client", client.client_id if client else None)
         return client
 
     async def _checked(self, client: Client, address: Address, values: Mapping[str, str]) -> AuthorizationRequest:
@@ -151,16 +161,18 @@ class RequestReader:
         return AuthorizationRequest(
             client=client,
             address=address,
-            scope=scopes.known(values.get("scope", ""), offline=client.may(GrantType.REFRESH_TOKEN)),
+            scope=await self._scope(client, values.get("scope", "")),
             nonce=values.get("nonce"),
             code_challenge=_challenge(values),
             prompt=prompt,
             max_age=None if max_age is None else int(max_age),
             login_hint=values.get("login_hint", ""),
-            ui_locales=values.get("ui_locales", ""),
-            acr_values=values.get("acr_values", ""),
             hint=hint,
         )
+
+    async def _scope(self, client: Client, asked: str) -> str:
+        scope = scopes.known(asked, offline=client.may(GrantType.REFRESH_TOKEN))
+        return scopes.existing(scope, await self._projects.names(scopes.projects(scope)))
 
 
 def _check_kind(client: Client, values: Mapping[str, str]) -> None:

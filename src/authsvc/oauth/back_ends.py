@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from authsvc.domain.accounts import Proof
+from authsvc.domain.accounts import Proof, Visitor
 from authsvc.domain.authorizations import Holder, Terms
 from authsvc.domain.clients import Client, ClientState, GrantType
 from authsvc.domain.clock import Clock, now
@@ -22,7 +22,7 @@ from authsvc.oauth import scopes
 from authsvc.oauth.clients import ClientAuthentication, ClientReader
 from authsvc.oauth.code import CodeGrant
 from authsvc.oauth.errors import OAuthError
-from authsvc.oauth.exchange import Grant, TokenAnswer, TokenRequest
+from authsvc.oauth.exchange import TokenAnswer, TokenRequest
 from authsvc.oauth.guessing import Guessing
 from authsvc.oauth.issue import Issuing
 from authsvc.oauth.keyring import Keyring
@@ -54,9 +54,10 @@ class SignedIn(NamedTuple):
 
 
 class BackEndClients(ClientAuthentication):
-    """Tells for which client a back end asks: with an API key for any, else as at the token endpoint.
+    """Tells for which client a back end asks: with an API key for any, else as at the token endpoint, if it is trusted.
 
-    Whatever the client's own tokens are like, these are for WorkOS's SDKs: JWTs that are signed as those expect.
+    One that is not gets what a person has let it have; here it would get all their data. Whatever the client's own
+    tokens are like, these are for WorkOS's SDKs: JWTs that are signed as those expect.
     """
 
     def __init__(self, clients: ClientReader, guessing: Guessing, keys: KeyHolders) -> None:
@@ -68,20 +69,24 @@ class BackEndClients(ClientAuthentication):
 
         Raises:
             OAuthError: `invalid_client`: there is no such client, or the secret is neither its own nor a usable key;
-                `unauthorized_client`: it must be able to renew its tokens.
+                `unauthorized_client`: it must be able to renew its tokens, and without an API key be trusted.
             TooManyAttempts: `invalid_client` too often.
             PermissionDenied: the API key does not have the permission.
             TooMany: the API key is used more often than it may be.
         """
-        by_key = _is_key(request.form.get("client_secret", ""))
+        by_key = has_key(request)
         client = await (self._of_key(request) if by_key else super().client(request))
+        if not (by_key or client.trusted):
+            raise OAuthError(
+                "unauthorized_client", "only with an API key as client_secret, as the client is not trusted"
+            )
         if not client.may(GrantType.REFRESH_TOKEN):
             raise OAuthError("unauthorized_client", "the client may not use refresh tokens")
         return client._replace(access_token_type=AccessTokenType.JWT.value, signing_algorithm=_ALGORITHM)
 
     async def trusted(self, request: TokenRequest) -> Client:
         """As `client`, but only with an API key: for passwords."""
-        if not _is_key(request.form.get("client_secret", "")):
+        if not has_key(request):
             raise OAuthError("unauthorized_client", "only with an API key as client_secret")
         return await self.client(request)
 
@@ -97,7 +102,7 @@ class BackEndClients(ClientAuthentication):
 
 
 class BackEndIssuing(Issuing):
-    """Makes tokens as WorkOS's SDKs read them: ids with prefixes, the organization, and always a refresh token."""
+    """Makes tokens as WorkOS's SDKs read them: ids with prefixes, and the organization."""
 
     def __init__(
         self,
@@ -119,6 +124,10 @@ class BackEndIssuing(Issuing):
         if session is None:
             raise OAuthError("invalid_grant", "there is no session behind it")
         return claims | _public_ids(session)
+
+
+class KeyHolderIssuing(BackEndIssuing):
+    """Makes them for holders of an API key, which lets them sign people in anyway: always with a refresh token."""
 
     async def answer(
         self,
@@ -144,7 +153,7 @@ class BackEndSignIns:
         sign_ins: SignIns,
         accounts: Accounts,
         authorizations: Authorizations,
-        issuing: BackEndIssuing,
+        keyring: Keyring,
         reads: BackendReads,
         terms: Terms,
         clock: Clock = now,
@@ -153,15 +162,18 @@ class BackEndSignIns:
         self._sign_ins = sign_ins
         self._accounts = accounts
         self._authorizations = authorizations
-        self._issuing = issuing
+        parts = (authorizations, keyring, terms, reads, clock)
+        issuing, self._issuing = BackEndIssuing(*parts), KeyHolderIssuing(*parts)
         self._reads = reads
-        self._grants: dict[str, Grant] = {
-            GrantType.AUTHORIZATION_CODE: CodeGrant(clients, authorizations, issuing, clock),
-            GrantType.REFRESH_TOKEN: RefreshGrant(clients, authorizations, issuing, terms, clock),
-        }
+        self._codes = CodeGrant(clients, authorizations, issuing, clock)
+        self._codes_by_key = CodeGrant(clients, authorizations, self._issuing, clock)
+        self._refreshing = RefreshGrant(clients, authorizations, issuing, terms, clock)
 
-    async def answer(self, request: TokenRequest) -> SignedIn | SecondFactor:
+    async def answer(self, request: TokenRequest, person: Visitor) -> SignedIn | SecondFactor:
         """What a back end gets: somebody is signed in, or their second factor is wanted.
+
+        `person` is where they are as the back end says, which counts once it has shown an API key; who cannot show who
+        they are is counted by where the request comes from.
 
         Raises:
             OAuthError: it is refused.
@@ -173,32 +185,33 @@ class BackEndSignIns:
         """
         match request.value("grant_type"):
             case name if name == PASSWORD:
-                return await self._password(request)
+                return await self._password(request, person)
             case name if name == TOTP:
-                return await self._code(request)
-            case GrantType.AUTHORIZATION_CODE as name:
-                answer = await self._grants[name].tokens(await self._with_redirect_uri(request))
-            case GrantType.REFRESH_TOKEN as name:
+                return await self._code(request, person)
+            case GrantType.AUTHORIZATION_CODE:
+                codes = self._codes_by_key if has_key(request) else self._codes
+                answer = await codes.tokens(await self._with_redirect_uri(request))
+            case GrantType.REFRESH_TOKEN:
                 await self._check_org(request)
-                answer = await self._grants[name].tokens(request)
+                answer = await self._refreshing.tokens(request)
             case _:
                 raise OAuthError("unsupported_grant_type", "there is no such grant type here")
         return await self._signed_in(answer)
 
-    async def _password(self, request: TokenRequest) -> SignedIn | SecondFactor:
+    async def _password(self, request: TokenRequest, person: Visitor) -> SignedIn | SecondFactor:
         client = await self._clients.trusted(request)
         email, password = request.value("email"), request.value("password")
-        found = await self._sign_ins.password(email, password, request.visitor)
-        return found if isinstance(found, SecondFactor) else await self._begin(client, found, request)
+        found = await self._sign_ins.password(email, password, person)
+        return found if isinstance(found, SecondFactor) else await self._begin(client, found, person)
 
-    async def _code(self, request: TokenRequest) -> SignedIn:
+    async def _code(self, request: TokenRequest, person: Visitor) -> SignedIn:
         client = await self._clients.trusted(request)
         pending, code = request.value("pending_authentication_token"), request.value("code")
-        return await self._begin(client, await self._sign_ins.code(pending, code, request.visitor), request)
+        return await self._begin(client, await self._sign_ins.code(pending, code, person), person)
 
-    async def _begin(self, client: Client, proof: Proof, request: TokenRequest) -> SignedIn:
+    async def _begin(self, client: Client, proof: Proof, person: Visitor) -> SignedIn:
         """A session of its own: the back end has no browser of ours."""
-        begun = await self._sign_ins.begin(proof, None, request.visitor)
+        begun = await self._sign_ins.begin(proof, None, person)
         account = await self._accounts.by_id(proof.user_id)
         if account is None:
             raise OAuthError("invalid_grant", "the account has gone")
@@ -217,8 +230,7 @@ class BackEndSignIns:
 
     async def _with_redirect_uri(self, request: TokenRequest) -> TokenRequest:
         """The request with the redirect URI of the code: WorkOS's SDKs do not repeat it; the verifier binds more."""
-        async with self._authorizations.transaction() as tx:
-            found = await self._authorizations.by_code(tx, request.value("code"))
+        found = await self._authorizations.by_code(None, request.value("code"))
         uri = (found.redirect_uri if found else None) or "unknown"
         return request._replace(form={**request.form, "redirect_uri": uri})
 
@@ -243,5 +255,6 @@ def _public_ids(session: SessionRecord) -> dict[str, str]:
     return ids
 
 
-def _is_key(secret: str) -> bool:
-    return secret.startswith(KEY_PREFIX)
+def has_key(request: TokenRequest) -> bool:
+    """Whether a request comes with what should be an API key; `BackEndClients` tells whether it is one."""
+    return request.form.get("client_secret", "").startswith(KEY_PREFIX)

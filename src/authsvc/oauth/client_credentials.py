@@ -5,15 +5,16 @@ from __future__ import annotations
 from authsvc.oauth.exchange import TokenAnswer, TokenRequest
 from authsvc.oauth.issue import Issuing
 from authsvc.oauth.machines import MachineAuthentication, MachineTokens
+from authsvc.oauth.scopes import ProjectReader
 
 
 class ClientCredentialsGrant:
     """The grant `client_credentials`. The name is the machine user's id or login name."""
 
-    def __init__(self, authentication: MachineAuthentication, issuing: Issuing) -> None:
+    def __init__(self, authentication: MachineAuthentication, issuing: Issuing, projects: ProjectReader) -> None:
         self._authentication = authentication
         self._issuing = issuing
-        self._tokens = MachineTokens(issuing)
+        self._tokens = MachineTokens(issuing, projects)
 
     async def tokens(self, request: TokenRequest) -> TokenAnswer:
         """An access token of the machine user.

@@ -13,7 +13,7 @@ from authsvc.domain.clients import Client, ClientState
 from authsvc.domain.tokens import token_hash
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenRequest
-from authsvc.oauth.guessing import Guessing, address_buckets
+from authsvc.oauth.guessing import Guessing, client_buckets
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")
 """How clients can say who they are at the token endpoint."""
@@ -59,7 +59,7 @@ class ClientAuthentication:
         client = await self._clients.by_client_id(given.client_id)
         if client is not None and client.state == ClientState.ACTIVE and _is_proven(client, given.secret):
             return client
-        await self._guessing.take(*address_buckets(request.visitor.ip_address))
+        await self._guessing.take(*client_buckets(request.visitor.ip_address))
         raise _refused()
 
     async def confidential(self, request: TokenRequest) -> Client:

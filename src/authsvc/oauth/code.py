@@ -8,7 +8,7 @@ import hmac
 import re
 
 from authsvc.domain.authorizations import Authorized
-from authsvc.domain.clients import GrantType
+from authsvc.domain.clients import Client, GrantType
 from authsvc.domain.clock import Clock, now
 from authsvc.oauth.clients import ClientAuthentication
 from authsvc.oauth.errors import OAuthError
@@ -20,7 +20,10 @@ _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}", re.ASCII)
 
 
 class CodeGrant:
-    """Exchanges codes. A code is good once; a second time revokes all that the first gave (section 4.1.2)."""
+    """Exchanges codes. A code is good once; a second time revokes all that the first gave (section 4.1.2).
+
+    A second time is one that would have succeeded as the first: who has a code without its verifier can do no harm.
+    """
 
     def __init__(
         self,
@@ -46,23 +49,31 @@ class CodeGrant:
             raise OAuthError("unauthorized_client", "the client may not use this grant type")
         code, redirect_uri = request.value("code"), request.value("redirect_uri")
         challenge = s256(request.value("code_verifier"))
+        # What cannot be good keeps no writer waiting.
+        _bound(await self._authorizations.by_code(None, code), client, redirect_uri, challenge)
         async with self._issuing.transaction() as tx:
-            found = await self._authorizations.by_code(tx, code)
-            if found is None or found.client_id != client.id:
-                raise _refused()
+            found = _bound(await self._authorizations.by_code(tx, code), client, redirect_uri, challenge)
             if found.code_used_at is None:
-                self._check(found, redirect_uri, challenge)
+                self._check(found)
                 await self._authorizations.use_code(tx, found.id)
                 return await self._issuing.answer(tx, found.holder, client, found.scope, found.id, nonce=found.nonce)
             await self._authorizations.revoke(tx, found.id)
         # Only now: an exception inside would have undone the revocation.
         raise _refused()
 
-    def _check(self, found: Authorized, redirect_uri: str, challenge: str) -> None:
+    def _check(self, found: Authorized) -> None:
         at = self._clock()
-        is_bound = found.redirect_uri == redirect_uri and hmac.compare_digest(found.code_challenge or "", challenge)
-        if not is_bound or (found.code_expires_at or 0) <= at or not found.is_good(at):
+        if (found.code_expires_at or 0) <= at or not found.is_good(at):
             raise _refused()
+
+
+def _bound(found: Authorized | None, client: Client, redirect_uri: str, challenge: str) -> Authorized:
+    """A code that was given to this client, if it has this redirect URI and the verifier of this challenge."""
+    if found is None or found.client_id != client.id or found.redirect_uri != redirect_uri:
+        raise _refused()
+    if not hmac.compare_digest(found.code_challenge or "", challenge):
+        raise _refused()
+    return found
 
 
 def s256(verifier: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from authsvc.domain.accounts import BrowserSession, Visitor
@@ -34,9 +33,15 @@ class Devices:
     """
 
     def __init__(
-        self, devices: DeviceCodes, authentication: ClientAuthentication, guessing: Guessing, terms: Terms
+        self,
+        devices: DeviceCodes,
+        projects: scopes.ProjectReader,
+        authentication: ClientAuthentication,
+        guessing: Guessing,
+        terms: Terms,
     ) -> None:
         self._devices = devices
+        self._projects = projects
         self._authentication = authentication
         self._guessing = guessing
         self._issuer = terms.issuer
@@ -50,6 +55,7 @@ class Devices:
         """
         client = await _client(self._authentication, request)
         scope = scopes.known(request.form.get("scope") or scopes.OPENID, offline=client.may(GrantType.REFRESH_TOKEN))
+        scope = scopes.existing(scope, await self._projects.names(scopes.projects(scope)))
         await self._guessing.take(*_starts(request.visitor))
         device_code, user_code = await self._draw_codes(client, scope)
         uri = f"{self._issuer}/device"
@@ -73,7 +79,7 @@ class Devices:
             return None
         buckets = address_buckets(visitor.ip_address)
         await self._guessing.take(*buckets)
-        found = await self._devices.pending(token_hash(code))
+        found = await self._devices.pending(code)
         if found is not None:
             await self._guessing.give_back(*buckets)
         return found
@@ -91,7 +97,7 @@ class Devices:
             return False
         bucket = _decisions(session.user_id)
         await self._guessing.take(bucket)
-        is_decided = await self._devices.decide(token_hash(code), session.user_id, session.id, allow=allow)
+        is_decided = await self._devices.decide(code, session.user_id, session.id, allow=allow)
         if is_decided:
             await self._guessing.give_back(bucket)
         return is_decided
@@ -101,7 +107,7 @@ class Devices:
         device_code = new_token()
         for _ in range(_DRAWS):
             user_code = new_user_code()
-            if await self._devices.add(client.id, scope, token_hash(device_code), token_hash(user_code)):
+            if await self._devices.add(client.id, scope, token_hash(device_code), user_code):
                 return device_code, user_code
         raise OAuthError("temporarily_unavailable", "no code is free")
 
@@ -137,16 +143,16 @@ class DeviceGrant:
         """
         client = await _client(self._authentication, request)
         device_hash = token_hash(request.value("device_code"))
+        # What no device has keeps no writer waiting.
+        _known(await self._devices.device(None, device_hash), client)
         async with self._issuing.transaction() as tx:
-            device = await self._devices.device(tx, device_hash)
+            device = _known(await self._devices.device(tx, device_hash), client)
             answer = await self._answer(tx, client, device)
         if isinstance(answer, OAuthError):  # raised in the transaction, it would undo what has been written down
             raise answer
         return answer
 
-    async def _answer(self, tx: Transaction, client: Client, device: Device | None) -> TokenAnswer | OAuthError:
-        if device is None or device.client_id != client.id:
-            return OAuthError("invalid_grant", "there is no such device code")
+    async def _answer(self, tx: Transaction, client: Client, device: Device) -> TokenAnswer | OAuthError:
         if device.authorization_id is not None:
             await self._authorizations.revoke(tx, device.authorization_id)
             return OAuthError("invalid_grant", "the device code has been used")
@@ -174,6 +180,13 @@ class DeviceGrant:
         return await self._issuing.answer(tx, holder, client, device.scope, authorization_id)
 
 
+def _known(device: Device | None, client: Client) -> Device:
+    """A device of this client."""
+    if device is None or device.client_id != client.id:
+        raise OAuthError("invalid_grant", "there is no such device code")
+    return device
+
+
 async def _client(authentication: ClientAuthentication, request: TokenRequest) -> Client:
     """Who asks, if it may have devices."""
     client = await authentication.client(request)
@@ -184,12 +197,9 @@ async def _client(authentication: ClientAuthentication, request: TokenRequest) -
 
 def _starts(visitor: Visitor) -> tuple[Bucket, ...]:
     """Devices that begin at one address, counted apart from tries of secrets: each is a row, whoever asks for it."""
-    return tuple(
-        bucket._replace(key=hashlib.sha256(b"devices:" + bucket.key).digest())
-        for bucket in address_buckets(visitor.ip_address)
-    )
+    return tuple(bucket._replace(name=f"devices:{bucket.name}") for bucket in address_buckets(visitor.ip_address))
 
 
 def _decisions(user_id: int) -> Bucket:
     """Codes that a person who is signed in tries, from whatever address."""
-    return Bucket(hashlib.sha256(f"user_code:{user_id}".encode()).digest(), 10, 30 * SECOND)
+    return Bucket(f"user_code:{user_id}", 10, 30 * SECOND)

@@ -14,13 +14,11 @@ Code = Literal[
     "unsupported_response_type",
     "invalid_scope",
     "access_denied",
-    "server_error",
     "temporarily_unavailable",
     # OpenID Connect Core, section 3.1.2.6
     "login_required",
     "account_selection_required",
     "consent_required",
-    "interaction_required",
     "request_not_supported",
     "request_uri_not_supported",
     "registration_not_supported",
@@ -28,8 +26,7 @@ Code = Literal[
     "authorization_pending",
     "slow_down",
     "expired_token",
-    # RFC 7009, section 2.2.1, RFC 8693, section 2.2.2, and RFC 6750, section 3.1
-    "unsupported_token_type",
+    # RFC 8693, section 2.2.2, and RFC 6750, section 3.1
     "invalid_target",
     "invalid_token",
     "insufficient_scope",
@@ -37,10 +34,9 @@ Code = Literal[
 
 
 class OAuthError(Exception):
-    """A refusal. `retry_after` is set, in seconds, if the same request may succeed later."""
+    """A refusal."""
 
-    def __init__(self, code: Code, description: str, *, retry_after: int | None = None) -> None:
+    def __init__(self, code: Code, description: str) -> None:
         super().__init__(f"{code}: {description}")
         self.code: Code = code
         self.description = description
-        self.retry_after = retry_after

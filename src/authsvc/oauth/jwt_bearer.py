@@ -28,6 +28,7 @@ from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenAnswer, TokenRequest
 from authsvc.oauth.issue import Issuing
 from authsvc.oauth.machines import MachineTokens, refuse_credentials
+from authsvc.oauth.scopes import ProjectReader
 from authsvc.store.machines import Machines
 
 SKEW = 30 * SECOND
@@ -51,10 +52,12 @@ class _Proven(NamedTuple):
 class JwtBearerGrant:
     """The grant `urn:ietf:params:oauth:grant-type:jwt-bearer`."""
 
-    def __init__(self, machines: Machines, issuing: Issuing, terms: Terms, clock: Clock = now) -> None:
+    def __init__(
+        self, machines: Machines, issuing: Issuing, projects: ProjectReader, terms: Terms, clock: Clock = now
+    ) -> None:
         self._machines = machines
         self._issuing = issuing
-        self._tokens = MachineTokens(issuing)
+        self._tokens = MachineTokens(issuing, projects)
         self._audiences = frozenset({terms.issuer, terms.issuer + TOKEN})
         self._clock = clock
 

@@ -70,7 +70,7 @@ class Logout:
             return None
         client = await self._clients.by_client_id(client_id)
         if client is None or client.state != ClientState.ACTIVE:
-            raise Unsafe("error.unknown_client")
+            raise Unsafe("error.unknown_client", client.client_id if client else None)
         return client
 
 
@@ -94,7 +94,7 @@ def _location(client: Client | None, values: Mapping[str, str]) -> str | None:
     if uri is None:
         return None
     if client is None or uri not in client.post_logout_uris.split("\n"):
-        raise Unsafe("error.redirect_uri")
+        raise Unsafe("error.redirect_uri", client.client_id if client else None)
     if "state" not in values:
         return uri
     return uri + ("&" if "?" in uri else "?") + urlencode({"state": values["state"]})

@@ -6,12 +6,13 @@ is whenever it likes.
 
 from __future__ import annotations
 
-import hashlib
+from contextlib import suppress
 
 from authsvc.domain.accounts import Visitor
 from authsvc.domain.attempts import Bucket
 from authsvc.domain.authorizations import Holder
 from authsvc.domain.clock import SECOND
+from authsvc.domain.ids import parse_id
 from authsvc.domain.machines import Machine
 from authsvc.domain.users import AccessTokenType
 from authsvc.errors import TooMany
@@ -20,7 +21,7 @@ from authsvc.oauth import scopes
 from authsvc.oauth.clients import credentials
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenAnswer, TokenRequest
-from authsvc.oauth.guessing import Guessing, TooManyAttempts, address_buckets
+from authsvc.oauth.guessing import Guessing, address_buckets, folded
 from authsvc.oauth.issue import Issuing
 from authsvc.store.executor import Transaction
 from authsvc.store.machines import Machines
@@ -48,24 +49,27 @@ class MachineAuthentication:
         if not secret:
             raise _refused()
         machine = await self._machines.by_name(name)
-        buckets = _buckets(str(machine.user_id) if machine else name, request.visitor)
+        buckets = _buckets(machine, name, request.visitor)
         await self._guessing.take(*buckets)
         usable = machine if machine is not None and machine.is_usable else None
-        try:
-            verdict = await self._passwords.verify(usable.secret_hash if usable else None, secret)
-        except TooMany as error:
-            raise TooManyAttempts(error.retry_after) from None
-        if usable is None or not verdict.is_right:
+        held = usable.secret_hash if usable else None
+        async with self._guessing.unless_busy(*buckets):
+            verdict = await self._passwords.verify(held, secret)
+        if usable is None or held is None or not verdict.is_right:
             raise _refused()
         await self._guessing.give_back(*buckets)
+        if verdict.is_outdated:
+            with suppress(TooMany):  # later, then
+                await self._machines.replace_hash(usable.user_id, held, await self._passwords.hash(secret))
         return usable
 
 
 class MachineTokens:
     """Gives machine users their tokens."""
 
-    def __init__(self, issuing: Issuing) -> None:
+    def __init__(self, issuing: Issuing, projects: scopes.ProjectReader) -> None:
         self._issuing = issuing
+        self._projects = projects
 
     async def answer(self, tx: Transaction, machine: Machine, request: TokenRequest) -> TokenAnswer:
         """An access token of the sort that the machine user has chosen, with the scope that the request asks for.
@@ -73,7 +77,7 @@ class MachineTokens:
         Raises:
             OAuthError: `invalid_scope`.
         """
-        scope = asked_scope(request)
+        scope = await asked_scope(request, self._projects)
         holder = Holder(machine.user_id, machine.org_id, None, None, "")
         as_jwt = machine.access_token_type == AccessTokenType.JWT
         token, expires_in = await self._issuing.access_token(
@@ -82,13 +86,14 @@ class MachineTokens:
         return TokenAnswer(token, expires_in, scope)
 
 
-def asked_scope(request: TokenRequest) -> str:
+async def asked_scope(request: TokenRequest, projects: scopes.ProjectReader) -> str:
     """The scope that a request asks for, `openid` if it does not say; nothing that stands for refresh tokens.
 
     Raises:
         OAuthError: `invalid_scope`.
     """
-    return scopes.known(request.form.get("scope") or scopes.OPENID, offline=False)
+    scope = scopes.known(request.form.get("scope") or scopes.OPENID, offline=False)
+    return scopes.existing(scope, await projects.names(scopes.projects(scope)))
 
 
 def refuse_credentials(request: TokenRequest) -> None:
@@ -101,13 +106,16 @@ def refuse_credentials(request: TokenRequest) -> None:
         raise OAuthError("invalid_request", "the request says in two ways who asks")
 
 
-def _buckets(name: str, visitor: Visitor) -> tuple[Bucket, ...]:
+def _buckets(machine: Machine | None, name: str, visitor: Visitor) -> tuple[Bucket, ...]:
     """Tries of the secret of one machine user, counted for each address apart: a stranger's do not lock it out.
 
-    It may ask for as many tokens at once.
+    It may ask for as many tokens at once. Tries are counted by what it calls itself, too, as those of people are.
     """
-    key = hashlib.sha256(f"machine:{name} {visitor.ip_address}".encode()).digest()
-    return (Bucket(key, 30, 30 * SECOND), *address_buckets(visitor.ip_address))
+    address, user_id = visitor.ip_address, parse_id(name)
+    spelt = folded(name) if user_id is None else str(user_id)
+    of_machine = f"machine:{machine.user_id}" if machine else f"no machine:{spelt}"
+    buckets = (Bucket(f"{each} {address}", 30, 30 * SECOND) for each in (of_machine, f"machine name:{spelt}"))
+    return (*buckets, *address_buckets(address))
 
 
 def _refused() -> OAuthError:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 
 from authsvc.domain.authorizations import REUSE_GRACE, RefreshRecord, Terms
-from authsvc.domain.clients import GrantType
+from authsvc.domain.clients import Client, GrantType
 from authsvc.domain.clock import Clock, now
 from authsvc.oauth.clients import ClientAuthentication
 from authsvc.oauth.errors import OAuthError
@@ -50,10 +50,10 @@ class RefreshGrant:
         if not client.may(GrantType.REFRESH_TOKEN):
             raise OAuthError("unauthorized_client", "the client may not use this grant type")
         token = request.value("refresh_token")
+        # What cannot be good keeps no writer waiting.
+        _known(await self._authorizations.by_refresh_token(token), client)
         async with self._issuing.transaction() as tx:
-            found = await self._authorizations.by_refresh_token(token, tx)
-            if found is None or found.authorized.client_id != client.id or found.authorized.revoked_at is not None:
-                raise _refused()
+            found = _known(await self._authorizations.by_refresh_token(token, tx), client)
             if not self._is_reused(found):
                 self._check(found)
                 scope = narrowed(found.authorized.scope, request.form.get("scope"))
@@ -86,6 +86,13 @@ class RefreshGrant:
                 ends_at=found.ends_at,
             )
         return following
+
+
+def _known(found: RefreshRecord | None, client: Client) -> RefreshRecord:
+    """A refresh token of this client whose family has not been revoked."""
+    if found is None or found.authorized.client_id != client.id or found.authorized.revoked_at is not None:
+        raise _refused()
+    return found
 
 
 def successor(token: str, salt: bytes) -> str:

@@ -28,6 +28,13 @@ class Revocation:
         """
         client = await self._authentication.client(request)
         token = request.value("token")
+        # What is not known keeps no writer waiting.
+        refresh, access = (
+            await self._authorizations.by_refresh_token(token),
+            await self._authorizations.by_access_token(token),
+        )
+        if refresh is None and access is None:
+            return
         async with self._authorizations.transaction() as tx:
             refresh = await self._authorizations.by_refresh_token(token, tx)
             if refresh is not None:

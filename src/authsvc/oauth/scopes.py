@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from authsvc.oauth.errors import OAuthError
 
@@ -15,8 +17,17 @@ _PROJECT = re.compile(r"urn:zitadel:iam:org:project:id:([0-9]{1,19}):aud")
 _SYNTAX = re.compile(r" *[\x21\x23-\x5b\x5d-\x7e]+(?: +[\x21\x23-\x5b\x5d-\x7e]+)* *")
 
 
+class ProjectReader(Protocol):
+    """Where projects are looked up."""
+
+    async def names(self, ids: Iterable[str]) -> Mapping[str, str]:
+        """The names of those projects that exist, by their ids as they are written in a scope."""
+
+
 def known(asked: str, *, offline: bool = True) -> str:
-    """The scopes in `asked` that exist, each once; without `offline` there are no refresh tokens to ask for.
+    """The scopes in `asked` that there are, each once; without `offline` there are no refresh tokens to ask for.
+
+    Those of projects may still be of none that exists: see `existing`.
 
     Raises:
         OAuthError: `invalid_scope`: it is no list of scopes, or nothing is left of it.
@@ -27,6 +38,18 @@ def known(asked: str, *, offline: bool = True) -> str:
     if not scopes:
         raise OAuthError("invalid_scope", "scope names nothing that can be had here")
     return " ".join(scopes)
+
+
+def existing(scope: str, found: Collection[str]) -> str:
+    """`scope` without the projects that were not `found`, by their ids.
+
+    Raises:
+        OAuthError: `invalid_scope`: nothing is left of it.
+    """
+    left = [word for word in scope.split() if set(projects(word)) <= set(found)]
+    if not left:
+        raise OAuthError("invalid_scope", "scope names nothing that can be had here")
+    return " ".join(left)
 
 
 def narrowed(granted: str, asked: str | None) -> str:

@@ -1,7 +1,12 @@
-"""Texts that only this service can read: JWE (RFC 7516), `dir` and A256GCM, with a key for each purpose (RFC 5869)."""
+"""Texts that only this service can read: JWE (RFC 7516), `dir` and A256GCM, with a key for each purpose (RFC 5869).
+
+And hashes that only this service can make: HMAC (RFC 2104) with SHA-256, likewise.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import Protocol
 
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -30,6 +35,7 @@ class Sealing:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._keys: dict[str, OctKey] = {}
+        self._hash_keys: dict[str, bytes] = {}
 
     def seal(self, purpose: str, text: str) -> str:
         """`text` as a compact JWE, ASCII that fits into forms and URLs; never twice the same."""
@@ -45,11 +51,19 @@ class Sealing:
             return None
         return None if plain is None else plain.decode()
 
+    def digest(self, purpose: str, text: str) -> bytes:
+        """The keyed hash of a text that can be guessed: without the key nobody can try what it may have been."""
+        if purpose not in self._hash_keys:
+            self._hash_keys[purpose] = self._derived(f"digest {purpose}")
+        return hmac.digest(self._hash_keys[purpose], text.encode(errors="surrogatepass"), hashlib.sha256)
+
     def _key_for(self, purpose: str) -> OctKey:
         if purpose not in self._keys:
-            derived = HKDF(SHA256(), _KEY_BYTES, salt=None, info=purpose.encode()).derive(self._key)
-            self._keys[purpose] = OctKey.import_key(derived)
+            self._keys[purpose] = OctKey.import_key(self._derived(purpose))
         return self._keys[purpose]
+
+    def _derived(self, info: str) -> bytes:
+        return HKDF(SHA256(), _KEY_BYTES, salt=None, info=info.encode()).derive(self._key)
 
 
 class Sealed(Protocol):

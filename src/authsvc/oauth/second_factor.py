@@ -30,12 +30,16 @@ class Seals(Protocol):
 
 
 class Pending(NamedTuple):
-    """A person whose password was right `at` this time, from the known device `agent_id` if it is one."""
+    """A person whose password was right `at` this time, from the known device `agent_id` if it is one.
+
+    `secrets` is that of the account then.
+    """
 
     user_id: int
     amr: str
     at: int
     agent_id: int | None
+    secrets: str
 
 
 def seal_pending(seals: Seals, pending: Pending) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hmac
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -24,7 +24,7 @@ from authsvc.oauth.guessing import (
     Attempts,
     Guessing,
     TooManyAttempts,
-    account_bucket,
+    account_buckets,
     address_buckets,
     change_bucket,
     code_bucket,
@@ -96,8 +96,8 @@ class AccountStore(Protocol):
     async def change_password(self, user_id: int, old: str, new: str, *, others_than: int | None) -> bool:
         """A new password, and the end of all sessions but one unless that is None; False if `old` is not its hash."""
 
-    async def begin(self, user_id: int, cookies: tuple[bytes | None, bytes], device: str, sign_in: SignIn) -> int:
-        """The user's session in the browser with the first cookie, which from now on has the second."""
+    async def begin(self, proof: Proof, cookies: tuple[bytes | None, bytes], device: str, sign_in: SignIn) -> int:
+        """The session of whoever proved who they are in the browser with the first cookie, which now has the second."""
 
     async def browser(self, cookie_hash: bytes) -> Browser | None:
         """The browser with this cookie."""
@@ -147,24 +147,24 @@ class SignIns:
         await self._guessing.take(*buckets)
         usable = account if account is not None and _is_usable(account) else None
         held = usable.password_hash if usable is not None else None
-        with _busy():
+        async with self._guessing.unless_busy(*buckets):
             verdict = await self._passwords.verify(held, password)
         if usable is None or held is None or not verdict.is_right:
             self._log.info("sign-in refused", user_id=account and str(account.user_id), ip=visitor.ip_address)
             raise WrongCredentials
         await self._guessing.give_back(*buckets)
         if verdict.is_outdated:
-            with _busy():
-                await self._accounts.replace_hash(usable.user_id, held, await self._passwords.hash(password))
+            usable = await self._hashed_anew(usable, held, password)
         if usable.totp is None:
-            return Proof(usable.user_id, _PASSWORD, self._clock())
-        return SecondFactor(seal_pending(self._seals, Pending(usable.user_id, _PASSWORD, self._clock(), agent_id)))
+            return Proof(usable.user_id, _PASSWORD, self._clock(), usable.secrets)
+        pending = Pending(usable.user_id, _PASSWORD, self._clock(), agent_id, usable.secrets)
+        return SecondFactor(seal_pending(self._seals, pending))
 
     async def code(self, pending: str, code: str, visitor: Visitor) -> Proof:
         """Who has given their password before, and now the right code.
 
         Raises:
-            PendingOver: the password was given too long ago.
+            PendingOver: the password was given too long ago, or it or the second factor is another one since.
             WrongCredentials: the code is wrong, or has been used already; or the account cannot be used any more.
             TooManyAttempts: of this account or from this address.
         """
@@ -175,14 +175,16 @@ class SignIns:
         buckets = (code_bucket(opened.user_id, opened.agent_id), *address_buckets(visitor.ip_address))
         await self._guessing.take(*buckets)
         account = await self._accounts.by_id(opened.user_id)
-        if account is None or not _is_usable(account) or account.totp is None:
+        if account is None or not _is_usable(account):
             raise WrongCredentials
+        if account.totp is None or not hmac.compare_digest(account.secrets, opened.secrets):
+            raise PendingOver
         step = matching_step(self._seals, account.user_id, account.totp, code, at)
         if step is None or not await self._accounts.accept_step(account.user_id, step):
             self._log.info("code refused", user_id=str(account.user_id), ip=visitor.ip_address)
             raise WrongCredentials
         await self._guessing.give_back(*buckets)
-        return Proof(account.user_id, _PASSWORD_AND_CODE, at)
+        return Proof(account.user_id, _PASSWORD_AND_CODE, at, account.secrets)
 
     async def begin(self, proof: Proof, cookie: str | None, visitor: Visitor) -> Begun:
         """Make or renew the session of somebody who has just shown who they are, in the browser with this cookie.
@@ -190,7 +192,7 @@ class SignIns:
         The browser gets a new cookie each time, so that one which somebody else has planted there is worth nothing.
 
         Raises:
-            WrongCredentials: the account cannot be used any more.
+            WrongCredentials: the account cannot be used any more, or with another password or second factor.
         """
         new = new_token()
         device = await asyncio.to_thread(device_name, visitor.user_agent)
@@ -205,7 +207,7 @@ class SignIns:
         )
         cookies = (token_hash(cookie) if cookie else None, token_hash(new))
         try:
-            session_id = await self._accounts.begin(proof.user_id, cookies, device, sign_in)
+            session_id = await self._accounts.begin(proof, cookies, device, sign_in)
         except Refused:
             raise WrongCredentials from None
         self._log.info("signed in", user_id=str(proof.user_id), session_id=str(session_id), ip=visitor.ip_address)
@@ -241,7 +243,7 @@ class SignIns:
         await self._guessing.take(*buckets)
         account = await self._accounts.by_id(session.user_id)
         held = account.password_hash if account is not None and _is_usable(account) else None
-        with _busy():
+        async with self._guessing.unless_busy(*buckets):
             verdict = await self._passwords.verify(held, old)
             if held is None or not verdict.is_right:
                 raise WrongCredentials
@@ -258,6 +260,17 @@ class SignIns:
             return None
         return await self._accounts.by_login_name(*words) or await self._accounts.by_email(name)
 
+    async def _hashed_anew(self, account: Account, held: str, password: str) -> Account:
+        """The account with a hash of today's parameters, its own or that of a faster sign-in; as it was if all wait."""
+        with suppress(TooMany):
+            new = await self._passwords.hash(password)
+            if await self._accounts.replace_hash(account.user_id, held, new):
+                return account._replace(password_hash=new)
+            latest = await self._accounts.by_id(account.user_id)
+            if latest is not None and (await self._passwords.verify(latest.password_hash, password)).is_right:
+                return latest
+        return account
+
     async def _device(self, account: Account | None, cookie: str | None) -> int | None:
         if account is None or not cookie:
             return None
@@ -267,18 +280,9 @@ class SignIns:
 def _password_buckets(account: Account | None, name: str, agent_id: int | None, visitor: Visitor) -> tuple[Bucket, ...]:
     if account is not None and agent_id is not None:
         return (device_bucket(account.user_id, agent_id),)
-    return (account_bucket(account.user_id if account else name), *address_buckets(visitor.ip_address))
+    return (*account_buckets(account.user_id if account else None, name), *address_buckets(visitor.ip_address))
 
 
 def _is_usable(account: Account) -> bool:
     is_person = account.type == UserType.HUMAN
     return is_person and account.state in USABLE_STATES and account.org_state == OrgState.ACTIVE
-
-
-@contextmanager
-def _busy() -> Iterator[None]:
-    """So many passwords being checked that another would wait too long is too many attempts as well."""
-    try:
-        yield
-    except TooMany as error:
-        raise TooManyAttempts(error.retry_after) from None

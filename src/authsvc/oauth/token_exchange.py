@@ -80,12 +80,19 @@ class TokenExchangeGrant:
     """The grant `urn:ietf:params:oauth:grant-type:token-exchange`."""
 
     def __init__(
-        self, actors: Actors, accounts: Accounts, impersonations: Impersonations, issuing: Issuing, terms: Terms
+        self,
+        actors: Actors,
+        accounts: Accounts,
+        impersonations: Impersonations,
+        issuing: Issuing,
+        projects: scopes.ProjectReader,
+        terms: Terms,
     ) -> None:
         self._actors = actors
         self._accounts = accounts
         self._impersonations = impersonations
         self._issuing = issuing
+        self._projects = projects
         self._life = min(terms.access_life, IMPERSONATION_LIFE)
         self._log = structlog.get_logger("authsvc.oauth")
 
@@ -98,7 +105,7 @@ class TokenExchangeGrant:
             TooManyAttempts: of guessing secrets.
         """
         actor = await self._actors.actor(request)
-        reason, scope, wanted = _reason(request), asked_scope(request), _wanted(request)
+        reason, scope, wanted = _reason(request), await asked_scope(request, self._projects), _wanted(request)
         if request.form.get("audience") or request.form.get("resource"):
             raise OAuthError("invalid_target", "scope says what a token is meant for")
         person = await self._person(actor, request)

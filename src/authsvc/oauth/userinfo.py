@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from authsvc.domain.authorizations import AccessRecord
 from authsvc.domain.clock import SECOND, Clock, now
 from authsvc.domain.users import Gender, User
 from authsvc.oauth import scopes
@@ -19,12 +20,20 @@ class UserReader(Protocol):
         """The user, unless deleted."""
 
 
-class UserInfo:
-    """Answers whoever holds an access token with the scope `openid`."""
+class Watch(Protocol):
+    """Who is told which sessions are in use."""
 
-    def __init__(self, authorizations: Authorizations, users: UserReader, clock: Clock = now) -> None:
+    def note(self, record: AccessRecord, at: int) -> None:
+        """The token's session is in use at this time, in microseconds."""
+
+
+class UserInfo:
+    """Answers whoever holds an access token with the scope `openid`, which is activity as calls of the API are."""
+
+    def __init__(self, authorizations: Authorizations, users: UserReader, watch: Watch, clock: Clock = now) -> None:
         self._authorizations = authorizations
         self._users = users
+        self._watch = watch
         self._clock = clock
 
     async def claims(self, token: str) -> dict[str, Any]:
@@ -33,11 +42,12 @@ class UserInfo:
         Raises:
             OAuthError: `invalid_token`: it cannot be used; `insufficient_scope`: it was not made for this (RFC 6750).
         """
-        record = await self._authorizations.by_access_token(token)
-        if record is None or not record.is_good(self._clock()):
+        record, at = await self._authorizations.by_access_token(token), self._clock()
+        if record is None or not record.is_good(at):
             raise _unusable()
         if not scopes.has(record.scope, scopes.OPENID):
             raise OAuthError("insufficient_scope", "the token does not have the scope openid")
+        self._watch.note(record, at)
         user = await self._users.user(record.standing.user_id)
         if user is None:
             raise _unusable()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import unquote
 
 from authsvc.domain.accounts import Visitor
 
@@ -36,6 +37,22 @@ def visitor(peer: str | None, headers: Sequence[tuple[bytes, bytes]], trusted: S
         found = {_walk(address, hops, trusted) for hops in _chains(headers)}
         address = found.pop() if len(found) == 1 else address
     return Visitor(str(address) if address is not None else None, user_agent or None)
+
+
+def caller(peer: str, metadata: Iterable[tuple[str, str | bytes]], trusted: Sequence[Network]) -> Visitor:
+    """The visitor who called an RPC from `peer`, as gRPC writes addresses: `ipv4:192.0.2.1:50312`."""
+    sort, _, rest = peer.partition(":")
+    host = unquote(rest).rpartition(":")[0].strip("[]") if sort in {"ipv4", "ipv6"} else None
+    headers = [(name.encode(), value.encode()) for name, value in metadata if isinstance(value, str)]
+    return visitor(host, headers, trusted)
+
+
+def told(address: str, user_agent: str) -> Visitor | None:
+    """The visitor of whom somebody else tells, either of which may be empty; None if that is no address."""
+    parsed = _address(address)
+    if address and parsed is None:
+        return None
+    return Visitor(str(parsed) if parsed else None, user_agent[:_LONGEST_AGENT] or None)
 
 
 def _chains(headers: Sequence[tuple[bytes, bytes]]) -> Iterator[list[_Address | None]]:

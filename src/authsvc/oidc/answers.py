@@ -70,7 +70,7 @@ class JsonFailures:
         return problem("server_error", f"an internal error occurred, number {request.state.id}", 500)
 
     def _oauth(self, error: OAuthError) -> Response:
-        headers = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
+        headers = {}
         if error.code in {"invalid_client", "invalid_token"}:
             parameters = f', error="{error.code}"' if self._scheme == "Bearer" else ""
             headers["www-authenticate"] = f'{self._scheme} realm="{REALM}"{parameters}'
@@ -78,4 +78,4 @@ class JsonFailures:
         if error.code == "insufficient_scope":
             headers["www-authenticate"] = f'{self._scheme} realm="{REALM}", error="{error.code}", scope="openid"'
             return problem(error.code, error.description, 403, headers)
-        return problem(error.code, error.description, 429 if headers else 400, headers)
+        return problem(error.code, error.description, 400)

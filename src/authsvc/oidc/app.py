@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
@@ -23,20 +25,38 @@ from authsvc.oidc.device import DEVICE, DevicePages
 from authsvc.oidc.endpoint import Endpoint, Handler
 from authsvc.oidc.engine import Engine
 from authsvc.oidc.failures import PageFailures
-from authsvc.oidc.flow import Flows
+from authsvc.oidc.flow import Flows, see_other
+from authsvc.oidc.impersonation import IMPERSONATION, ImpersonationPages
 from authsvc.oidc.login import CODE, LOGOUT, PASSWORD, Login
 from authsvc.oidc.logout import DONE, WORKOS, LogoutPages
 from authsvc.oidc.pages import ICON, STYLE, Pages
 from authsvc.oidc.password import Password
 from authsvc.oidc.token import Tokens
 from authsvc.oidc.userinfo import UserInfoEndpoint
+from authsvc.oidc.workos import AUTHORIZATION, authorization
 from authsvc.telemetry.requests import RequestLog
 
+ROOT = "/"
 PATHS = frozenset(
     {
         *metadata.PATHS,
         *(AUTHORIZE, TOKEN, KEYS, INTROSPECT, REVOKE, DEVICE_AUTHORIZATION, USERINFO, END_SESSION),
-        *(LOGIN, CODE, ACCOUNTS, CONSENT, PASSWORD, LOGOUT, DONE, WORKOS, DEVICE, STYLE.path, ICON.path),
+        *(
+            ROOT,
+            LOGIN,
+            CODE,
+            ACCOUNTS,
+            CONSENT,
+            PASSWORD,
+            IMPERSONATION,
+            LOGOUT,
+            DONE,
+            WORKOS,
+            AUTHORIZATION,
+            DEVICE,
+            STYLE.path,
+            ICON.path,
+        ),
     }
 )
 """Every path that the application answers; all others are somebody else's."""
@@ -66,9 +86,10 @@ def _for_programs(engine: Engine, log: RequestLog) -> list[Endpoint]:
 def _for_people(engine: Engine, log: RequestLog) -> list[Endpoint]:
     browsers = Browsers(engine.issuer)
     pages, flows = Pages(browsers), Flows(engine.authorization, engine.sealing, engine.clock)
-    failures = PageFailures(pages)
+    failures = PageFailures(pages, log)
     authorize = Authorize(engine, browsers, flows, pages)
-    login = Login(engine, browsers, flows, pages, authorize)
+    impersonation = ImpersonationPages(engine, browsers, authorize)
+    login = Login(engine, browsers, flows, pages, authorize, impersonation)
     password = Password(engine, browsers, pages, authorize)
     device = DevicePages(engine, browsers, pages, authorize)
     logout = LogoutPages(engine, browsers, pages, authorize)
@@ -77,17 +98,25 @@ def _for_people(engine: Engine, log: RequestLog) -> list[Endpoint]:
         return Endpoint(path, {"GET": get, **({"POST": post} if post else {})}, failures, log, has_head=has_head)
 
     return [
+        page(ROOT, _to_login),
         page(AUTHORIZE, authorize.get, authorize.post, has_head=False),
+        page(AUTHORIZATION, authorization, has_head=False),
         page(LOGIN, login.form, login.password),
         page(CODE, authorize.start_over, login.code),
         page(ACCOUNTS, login.accounts, login.choose),
         page(CONSENT, authorize.start_over, authorize.consent),
         page(PASSWORD, password.form, password.change),
+        page(IMPERSONATION, impersonation.start_over, impersonation.end),
         page(DEVICE, device.get, device.decide),
         page(LOGOUT, logout.question, logout.sign_out),
         page(DONE, logout.done),
         page(END_SESSION, logout.end_session, logout.end_session, has_head=False),
-        page(WORKOS, logout.workos, has_head=False),
+        page(WORKOS, logout.workos, logout.workos, has_head=False),
         page(STYLE.path, STYLE.serve),
         page(ICON.path, ICON.serve),
     ]
+
+
+async def _to_login(_: Request) -> Response:
+    """Who types the bare address of the service is a person."""
+    return see_other(LOGIN)

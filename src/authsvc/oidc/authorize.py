@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from authsvc.domain.accounts import Browser, BrowserSession
-from authsvc.oauth.authorization import Ask
+from authsvc.oauth.authorization import Ask, AuthorizationRequest
 from authsvc.oauth.discovery import AUTHORIZE
+from authsvc.oauth.scopes import projects
 from authsvc.oidc.browser import Browsers
 from authsvc.oidc.engine import Engine
 from authsvc.oidc.flow import Flow, Flows, Ticket, see_other, to_client
@@ -26,6 +27,7 @@ class Authorize:
     def __init__(self, engine: Engine, browsers: Browsers, flows: Flows, pages: Pages) -> None:
         self._rules = engine.authorization
         self._sign_ins = engine.sign_ins
+        self._projects = engine.projects
         self._browsers = browsers
         self._flows = flows
         self._pages = pages
@@ -69,8 +71,8 @@ class Authorize:
             return see_other(flow.at(LOGIN))
         if step is Ask.CHOOSE:
             return see_other(flow.at(ACCOUNTS))
-        if await self._rules.needs_consent(flow.asked, step):
-            return self._ask(request, flow, step, after)
+        if await self._rules.needs_consent(flow.asked, step, after=after):
+            return await self._ask(request, flow, flow.asked, step, after)
         return to_client(request, await self._rules.grant(flow.asked, step))
 
     async def start_over(self, request: Request) -> Response:
@@ -98,17 +100,21 @@ class Authorize:
         await self._rules.consent(flow.asked, session)
         return to_client(request, await self._rules.grant(flow.asked, session))
 
-    def _ask(self, request: Request, flow: Flow, session: BrowserSession, after: int | None) -> Response:
-        asked = flow.asked
+    async def _ask(
+        self, request: Request, flow: Flow, asked: AuthorizationRequest, session: BrowserSession, after: int | None
+    ) -> Response:
+        confirms = self._rules.only_confirms(asked)
         return self._pages.show(
             request,
             "consent.html",
-            "consent.title",
+            "consent.confirm_title" if confirms else "consent.title",
             leads_to=flow.leads_to,
             opened=True,
             here=flow.at(CONSENT),
             client=flow.client_name,
-            scope=asked.scope if asked else "",
+            scope=asked.scope,
+            projects=await self._projects.names(projects(asked.scope)),
+            confirms=confirms,
             session=session,
             ticket=self._flows.seal(flow, Ticket(session.id, after)),
         )

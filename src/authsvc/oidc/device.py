@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from authsvc.domain.accounts import BrowserSession
 from authsvc.domain.devices import PendingDevice, parse_user_code
 from authsvc.domain.ids import parse_id
+from authsvc.oauth.scopes import projects as projects_of
 from authsvc.oauth.sign_in import TooManyAttempts
 from authsvc.oidc.authorize import LOGIN, Authorize
 from authsvc.oidc.browser import Browsers
@@ -17,7 +20,7 @@ from authsvc.oidc.forms import address, first, read_form, read_query, single
 from authsvc.oidc.pages import Pages, Problem, too_many
 
 DEVICE = "/device"
-_WRONG = Problem("problem.wrong_user_code")
+_WRONG = Problem("problem.wrong_user_code", fields=("user_code",))
 
 
 class DevicePages:
@@ -44,7 +47,8 @@ class DevicePages:
         code = parse_user_code(typed)
         if device is None or code is None:
             return self._show_form(request, typed, _WRONG)
-        return self._show_question(request, code, device, sessions)
+        projects = await self._engine.projects.names(projects_of(device.scope))
+        return self._show_question(request, code, device, sessions, projects)
 
     async def decide(self, request: Request) -> Response:
         """Whether the device may come in, and with which account."""
@@ -75,7 +79,12 @@ class DevicePages:
         )
 
     def _show_question(
-        self, request: Request, code: str, device: PendingDevice, sessions: list[BrowserSession]
+        self,
+        request: Request,
+        code: str,
+        device: PendingDevice,
+        sessions: list[BrowserSession],
+        projects: Mapping[str, str],
     ) -> Response:
         query = [("user_code", code)]
         return self._pages.show(
@@ -87,5 +96,6 @@ class DevicePages:
             user_code=code,
             client=device.client_name,
             scope=device.scope,
+            projects=projects,
             sessions=sessions,
         )

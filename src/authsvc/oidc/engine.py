@@ -21,6 +21,8 @@ from authsvc.oauth.token import TokenEndpoint
 from authsvc.oauth.userinfo import UserInfo
 from authsvc.oauth.visitor import Network, visitor
 from authsvc.store.clients import Clients
+from authsvc.store.impersonations import Impersonators
+from authsvc.store.projects import Projects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Engine:
     logout: Logout
     devices: Devices
     clients: Clients
+    projects: Projects
+    impersonators: Impersonators
     sign_ins: SignIns
     sealing: Sealing
     trusted_proxies: Sequence[Network] = ()

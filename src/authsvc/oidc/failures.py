@@ -12,23 +12,29 @@ from authsvc.oidc.browser import Forged
 from authsvc.oidc.flow import to_client
 from authsvc.oidc.forms import BadForm
 from authsvc.oidc.pages import Pages, Problem, too_many
+from authsvc.telemetry.requests import RequestLog
 
 
 class PageFailures:
     """Says what went wrong as a page."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, log: RequestLog) -> None:
         self._pages = pages
+        self._log = log
 
     def refusal(self, request: Request, error: Exception) -> Response | None:
         """A failure that was foreseen."""
+        if isinstance(error, Redirected | Unsafe):
+            self._log.refused(request.scope["path"], error.client_id, error.reason, request.state.id)
         if isinstance(error, Redirected):
             return to_client(request, error.location)
+        if isinstance(error, Unsafe):
+            return self._pages.failure(request, Problem(error.key), number=request.state.id)
         if isinstance(error, Forged):
             # The same address shows the form once more, with what the browser's cookie says by now.
             query = request.scope["query_string"].decode("latin-1")
             again = f"{request.scope['path']}?{query}" if query else request.scope["path"]
-            return self._pages.failure(request, Problem("error.forged", 403), again)
+            return self._pages.failure(request, Problem("error.forged", 403), again=again)
         problem = _problem(error)
         return self._pages.failure(request, problem) if problem else None
 
@@ -38,13 +44,11 @@ class PageFailures:
 
     def internal(self, request: Request) -> Response:
         """A failure that nobody foresaw."""
-        return self._pages.failure(request, Problem("error.internal", 500, {"request_id": request.state.id}))
+        return self._pages.failure(request, Problem("error.internal", 500), number=request.state.id)
 
 
 def _problem(error: Exception) -> Problem | None:
     match error:
-        case Unsafe():
-            return Problem(error.key)
         case BadForm():
             return Problem(f"error.{error.key}", error.status)
         case TooManyAttempts():

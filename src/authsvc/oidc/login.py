@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from authsvc.domain.accounts import BrowserSession, Proof
 from authsvc.domain.ids import parse_id
+from authsvc.domain.sessions import Impersonation
 from authsvc.oauth.discovery import AUTHORIZE
 from authsvc.oauth.sign_in import PendingOver, SecondFactor, TooManyAttempts, WrongCredentials
 from authsvc.oidc.authorize import ACCOUNTS, CONSENT, LOGIN, Authorize
@@ -14,19 +17,30 @@ from authsvc.oidc.browser import Browsers
 from authsvc.oidc.engine import Engine
 from authsvc.oidc.flow import Flow, Flows, see_other
 from authsvc.oidc.forms import address, first, read_form, single
-from authsvc.oidc.pages import Pages, Problem, too_many
+from authsvc.oidc.impersonation import IMPERSONATION, ImpersonationPages
+from authsvc.oidc.pages import Pages, Problem, texts_of, too_many
+from authsvc.oidc.texts import Texts
 
 CODE = "/login/code"
 PASSWORD = "/login/password"  # noqa: S105 - an address
 LOGOUT = "/logout"
-_WRONG = Problem("problem.wrong_credentials")
+_WRONG = Problem("problem.wrong_credentials", fields=("login_name", "password"))
 
 
 class Login:
     """The pages on which people sign in and see who is signed in."""
 
-    def __init__(self, engine: Engine, browsers: Browsers, flows: Flows, pages: Pages, authorize: Authorize) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        browsers: Browsers,
+        flows: Flows,
+        pages: Pages,
+        authorize: Authorize,
+        impersonation: ImpersonationPages,
+    ) -> None:
         self._engine = engine
+        self._impersonation = impersonation
         self._sign_ins = engine.sign_ins
         self._browsers = browsers
         self._flows = flows
@@ -77,7 +91,7 @@ class Login:
         except PendingOver:
             return self._show_form(request, flow, "", Problem("problem.pending_over"))
         except WrongCredentials:
-            return self._show_code(request, flow, pending, Problem("problem.wrong_code"))
+            return self._show_code(request, flow, pending, Problem("problem.wrong_code", fields=("code",)))
         except TooManyAttempts as error:
             return self._show_code(request, flow, pending, too_many(error))
 
@@ -93,7 +107,9 @@ class Login:
             sessions = tuple(session for session in sessions if session.impersonator is None)
         if not sessions:
             return see_other(flow.at(LOGIN))
-        return self._show_choice(request, flow, sessions) if flow.asked else self._show_home(request, sessions)
+        if flow.asked:
+            return self._show_choice(request, flow, sessions)
+        return await self._show_home(request, flow, sessions)
 
     async def choose(self, request: Request) -> Response:
         """The account that somebody has chosen; one that is signed out needs a password first."""
@@ -158,15 +174,33 @@ class Login:
             sessions=sessions,
         )
 
-    def _show_home(self, request: Request, sessions: tuple[BrowserSession, ...]) -> Response:
+    async def _show_home(self, request: Request, flow: Flow, sessions: tuple[BrowserSession, ...]) -> Response:
+        watched = await self._impersonation.watched(sessions)
         return self._pages.show(
             request,
             "home.html",
             "accounts.home",
+            done=_done(texts_of(request), flow, sessions, watched),
             sessions=sessions,
+            watched=watched,
+            end_impersonation=IMPERSONATION,
             any_active=any(session.is_active for session in sessions),
             another=address(LOGIN, [("prompt", "login")]),
             sign_out=LOGOUT,
             sign_in=lambda session: address(LOGIN, [("login_hint", session.login_name)]),
             change_password=lambda session: address(PASSWORD, [("session", str(session.id))]),
         )
+
+
+def _done(
+    texts: Texts, flow: Flow, sessions: Sequence[BrowserSession], watched: Mapping[int, Sequence[Impersonation]]
+) -> str:
+    """What has just been done, as the address says, if it is so."""
+    signed_out = parse_id(first(flow.pairs, "signed_out"))
+    for session in sessions:
+        if session.id == signed_out and not session.is_active:
+            return texts("accounts.signed_out_one", name=session.display_name)
+    ended = parse_id(first(flow.pairs, "ended"))
+    if ended is None or any(each.session_id == ended for found in watched.values() for each in found):
+        return ""
+    return texts("accounts.watched_no_more")

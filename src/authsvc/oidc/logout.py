@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from authsvc.domain.accounts import Browser, BrowserSession
 from authsvc.domain.ids import parse_id
 from authsvc.domain.ulid import parse_public_id
 from authsvc.oauth.discovery import END_SESSION
-from authsvc.oauth.logout import LogoutRequest, plan
+from authsvc.oauth.logout import plan
 from authsvc.oidc.answers import json_answer
 from authsvc.oidc.authorize import ACCOUNTS, LOGIN, Authorize
 from authsvc.oidc.browser import FORM_TOKEN, Browsers
 from authsvc.oidc.engine import Engine
 from authsvc.oidc.flow import see_other, to_client
-from authsvc.oidc.forms import Pairs, read_form, read_query, single
+from authsvc.oidc.forms import address, read_form, read_query, single
 from authsvc.oidc.login import LOGOUT
 from authsvc.oidc.pages import Pages, texts_of
 
@@ -53,7 +53,7 @@ class LogoutPages:
             await self._sign_ins.sign_out_all(browser)
         elif browser is not None and session_id is not None:
             await self._sign_ins.sign_out(browser, session_id)
-            return see_other(ACCOUNTS)
+            return see_other(address(ACCOUNTS, [("signed_out", str(session_id))]))
         return see_other(DONE)
 
     async def done(self, request: Request) -> Response:
@@ -74,23 +74,33 @@ class LogoutPages:
         if is_confirmed:
             self._browsers.check(request, single(pairs))
         elif asks or (browser is None and request.method == "POST"):
-            return self._ask(request, END_SESSION, asks, _kept(pairs), asked)
+            return self._ask(request, END_SESSION, asks, _kept(pairs), asked.location)
         for session in (*asks, *([ends] if ends else [])):
             if browser is not None:
                 await self._sign_ins.sign_out(browser, session.id)
         return see_other(DONE) if asked.location is None else to_client(request, asked.location)
 
     async def workos(self, request: Request) -> Response:
-        """The link that WorkOS's libraries make: it ends a session of this browser, and of no other."""
-        fields = dict(read_query(request))
+        """The link that WorkOS's libraries make: it ends a session of this browser, and of no other.
+
+        Anybody who knows the session's id can make it, and ids are no secrets, so the person is asked first.
+        """
+        is_confirmed = request.method == "POST"
+        fields = single(await read_form(request)) if is_confirmed else dict(read_query(request))
+        if is_confirmed:
+            self._browsers.check(request, fields)
         if "session_id" not in fields:
             return json_answer({"message": "session_id is missing"}, 422)
         browser, session_id = await self._authorize.browser(request), _session_id(fields["session_id"])
-        if browser is not None and session_id is not None:
-            await self._sign_ins.sign_out(browser, session_id)
+        session = browser.session(session_id) if browser and session_id is not None else None
         return_to = fields.get("return_to", "")
         is_known = bool(return_to) and await self._clients.post_logout_allowed(return_to)
-        return RedirectResponse(return_to if is_known else DONE, 302)
+        location = return_to if is_known else DONE
+        if browser and session:
+            if not is_confirmed:
+                return self._ask(request, WORKOS, [session], _kept(fields.items()), location)
+            await self._sign_ins.sign_out(browser, session.id)
+        return to_client(request, location)
 
     def _ask(
         self,
@@ -98,7 +108,7 @@ class LogoutPages:
         here: str,
         sessions: Iterable[BrowserSession],
         fields: Iterable[tuple[str, str]],
-        asked: LogoutRequest | None = None,
+        location: str | None = None,
     ) -> Response:
         texts, names = texts_of(request), [session.login_name for session in sessions]
         match names:
@@ -108,12 +118,11 @@ class LogoutPages:
                 text = texts("logout.one", login_name=name)
             case _:
                 text = texts("logout.all")
-        leads_to = (asked.location,) if asked and asked.location else ()
         return self._pages.show(
             request,
             "logout.html",
             "logout.title",
-            leads_to=leads_to,
+            leads_to=(location,) if location else (),
             here=here,
             text=text,
             fields=fields,
@@ -125,7 +134,7 @@ def _active(browser: Browser | None) -> list[BrowserSession]:
     return [session for session in browser.sessions if session.is_active] if browser else []
 
 
-def _kept(pairs: Pairs) -> list[tuple[str, str]]:
+def _kept(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [pair for pair in pairs if pair[0] != FORM_TOKEN]
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.resources import files
 from types import MappingProxyType
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from authsvc.domain.clock import SECOND
+from authsvc.identity.passwords import MAX_TYPED
 from authsvc.oauth.guessing import TooManyAttempts
 from authsvc.oidc.browser import Browsers
 from authsvc.oidc.forms import BadForm, first, read_query
@@ -51,17 +54,23 @@ ICON = _asset("icon.svg", "image/svg+xml")
 
 
 class Problem(NamedTuple):
-    """What is wrong: the key of a text and its parameters, and the response's status; `retry_after` in seconds."""
+    """What is wrong: the key of a text and its parameters, and the response's status; `retry_after` in seconds.
+
+    `fields` are the names of the form's fields that are to be filled in otherwise.
+    """
 
     key: str
     status: int = 400
     parameters: Mapping[str, object] = MappingProxyType({})
     retry_after: int | None = None
+    fields: tuple[str, ...] = ()
 
 
 def too_many(error: TooManyAttempts) -> Problem:
     """Somebody has tried too often."""
-    return Problem("problem.too_many", 429, {"seconds": error.retry_after}, error.retry_after)
+    seconds = error.retry_after
+    key = "problem.too_many_for_a_second" if seconds == 1 else "problem.too_many"
+    return Problem(key, 429, {"seconds": seconds}, seconds)
 
 
 class Pages:
@@ -69,6 +78,7 @@ class Pages:
 
     def __init__(self, browsers: Browsers) -> None:
         self._browsers = browsers
+        self._environment = _environment()
 
     def show(
         self,
@@ -87,13 +97,11 @@ class Pages:
         are part of what a client has asked for, perhaps in a window that it has opened.
         """
         texts = texts_of(request)
-        # Asked for by forms only: a page without one, such as a refusal, must not undo the cookie of other pages' forms.
+        # Asked for by forms only: a page without one, such as a refusal, must not undo the cookie of other forms.
         token = partial(self._browsers.form_token, request)
         told = texts(problem.key, **problem.parameters) if problem else ""
-        page = (
-            _environment()
-            .get_template(template)
-            .render(t=texts, title=texts(title), problem=told, token=token, **context)
+        page = self._environment.get_template(template).render(
+            t=texts, title=texts(title), problem=told, wrong=problem.fields if problem else (), token=token, **context
         )
         response = HTMLResponse(page, problem.status if problem else 200, _headers(leads_to, opened=opened))
         response.headers["content-language"] = texts.language
@@ -101,9 +109,12 @@ class Pages:
             response.headers["retry-after"] = str(problem.retry_after)
         return response
 
-    def failure(self, request: Request, problem: Problem, again: str = "") -> Response:
-        """A page that says what went wrong. It leads nowhere but to `again`, an address of ours where to begin anew."""
-        return self.show(request, "failure.html", "error.title", problem=problem, again=again)
+    def failure(self, request: Request, problem: Problem, *, again: str = "", number: str = "") -> Response:
+        """A page that says what went wrong. It leads nowhere but to `again`, an address of ours where to begin anew.
+
+        `number` is that under which the log tells the operator more.
+        """
+        return self.show(request, "failure.html", "error.title", problem=problem, again=again, number=number)
 
     def note(self, request: Request, title: str, text: str, onward: tuple[str, str] | None = None) -> Response:
         """A page that says that something has been done, with a link to `onward`, an address and the key of a text."""
@@ -121,15 +132,21 @@ def texts_of(request: Request) -> Texts:
 
 @cache
 def _environment() -> Environment:
+    """The templates, all of them read at the start: those of a newer release, put in their place, mix with nothing.
+
+    Each is compiled when it is first shown: all together take as long as a good part of the start.
+    """
+    folder = files("authsvc.oidc") / "templates"
     environment = Environment(
-        loader=PackageLoader("authsvc.oidc"),
+        loader=DictLoader({each.name: each.read_text("utf-8") for each in folder.iterdir()}),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(style=STYLE.path, icon=ICON.path)
-    environment.filters["initials"] = _initials
+    environment.globals.update(style=STYLE.path, icon=ICON.path, longest_password=MAX_TYPED)
+    environment.filters.update(initials=_initials, moment=_moment)
     return environment
 
 
@@ -137,6 +154,11 @@ def _initials(name: str) -> str:
     """Of the first and the last word of a name."""
     words = name.split()
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+
+def _moment(at: int) -> str:
+    """A time in microseconds to the minute, as everybody everywhere reads it."""
+    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _headers(leads_to: Iterable[str], *, opened: bool) -> dict[str, str]:

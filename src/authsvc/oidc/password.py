@@ -50,14 +50,15 @@ class Password:
         """What is wrong, if anything is."""
         old, new, others = fields.get("old", ""), fields.get("new", ""), "others" in fields
         if new != fields.get("again", ""):
-            return Problem("problem.different")
+            return Problem("problem.different", fields=("new", "again"))
         try:
             visitor = self._engine.visitor(request)
             await self._engine.sign_ins.change_password(session, old, new, visitor, others=others)
         except WrongCredentials:
-            return Problem("problem.wrong_password")
+            return Problem("problem.wrong_password", fields=("old",))
         except WeakPassword:
-            return Problem("problem.weak_password", parameters={"minimum": MIN_PASSWORD, "maximum": MAX_PASSWORD})
+            allowed = {"minimum": MIN_PASSWORD, "maximum": MAX_PASSWORD}
+            return Problem("problem.weak_password", parameters=allowed, fields=("new",))
         except Impersonated:
             return Problem("problem.not_yours", 403)
         except TooManyAttempts as error:

@@ -26,10 +26,10 @@ class Texts:
         """The text of `key` with its parameters put in."""
         return self.texts[key].format(**parameters)
 
-    def scope(self, word: str) -> str:
-        """What a word of a scope lets somebody do."""
+    def scope(self, word: str, names: Mapping[str, str]) -> str:
+        """What a word of a scope lets somebody do; `names` are those of projects, by their ids."""
         for project in projects(word):
-            return self("scope.audience", project=project)
+            return self("scope.audience", project=names.get(project, project))
         return self(f"scope.{word}")
 
 

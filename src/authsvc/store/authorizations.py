@@ -9,7 +9,7 @@ import secrets
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from sqlalchemy import FromClause, Select, bindparam, select, update
+from sqlalchemy import BigInteger, BindParameter, ClauseElement, FromClause, Select, bindparam, select, update
 
 from authsvc.domain.authorizations import (
     CODE_LIFE,
@@ -22,7 +22,6 @@ from authsvc.domain.authorizations import (
 )
 from authsvc.domain.clients import Client
 from authsvc.domain.clock import Clock, now
-from authsvc.domain.ids import IdSource
 from authsvc.domain.tokens import new_token, token_hash
 from authsvc.store.activity import touch
 from authsvc.store.executor import Executor, Row, Transaction
@@ -36,17 +35,18 @@ _STANDING = (
 )
 _AUTHORIZED = tuple(authorizations.c[name] for name in Authorized._fields if name != "standing") + _STANDING
 _REFRESH = tuple(refresh_tokens.c[name] for name in RefreshRecord._fields if name != "authorized")
-_ACCESS = tuple(access_tokens.c[name] for name in AccessRecord._fields if name != "standing")
+_ACCESS = tuple(access_tokens.c[name] for name in AccessRecord._fields if name in access_tokens.c)
+_ACTIVITY = (sessions.c.active_at, sessions.c.idle_life)
 
 
 class Authorizations:
     """What people let clients do. Every method raises `Unavailable` when the database does not answer."""
 
-    def __init__(self, executor: Executor, writes: Writes, clock: Clock = now, ids: IdSource | None = None) -> None:
+    def __init__(self, executor: Executor, writes: Writes, clock: Clock = now) -> None:
         self._executor = executor
         self._writes = writes
         self._clock = clock
-        self._ids = ids or IdSource(clock)
+        self._ids = writes.ids
         self._by_code = executor.prepare(_by_code())
         self._by_refresh = executor.prepare(_by_refresh())
         self._by_access = executor.prepare(_by_access())
@@ -58,7 +58,8 @@ class Authorizations:
         )
         self._touch_session = executor.prepare(touch())
         self._owner = executor.prepare(_owner())
-        self._live_tokens = executor.prepare(_live_tokens())
+        self._revoke_tokens = executor.prepare(_revoke_tokens())
+        self._extend = executor.prepare(_extend())
         self._consent = executor.prepare(_consent())
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
@@ -71,25 +72,30 @@ class Authorizations:
 
     async def start(self, tx: Transaction, client: Client, holder: Holder, scope: str) -> int:
         """The id of a new authorization, from which tokens come at once."""
-        return await self._start(tx, client, holder, scope, {})
+        return await self._start(tx, client, holder, scope, {"ends_at": self._clock()})
 
     async def grant_code(self, client: Client, holder: Holder, scope: str, request: CodeRequest) -> str:
-        """A new authorization; its code, which exists in the answer only, for `CODE_LIFE` from now."""
-        code = new_token()
+        """A new authorization; its code, which exists in the answer only, for `CODE_LIFE` from now.
+
+        Its session is in use: whoever comes by single sign-on shows no password again.
+        """
+        code, at = new_token(), self._clock()
         about = {
             "code_hash": token_hash(code),
             "code_challenge": request.challenge,
-            "code_expires_at": self._clock() + CODE_LIFE,
+            "code_expires_at": at + CODE_LIFE,
+            "ends_at": at + CODE_LIFE,
             "redirect_uri": request.redirect_uri,
             "nonce": request.nonce,
         }
         async with self.transaction() as tx:
             await self._start(tx, client, holder, scope, about)
+            await self._use_session(tx, holder.session_id, at)
         return code
 
-    async def by_code(self, tx: Transaction, code: str) -> Authorized | None:
-        """The authorization with this code, a used or old one too."""
-        row = await tx.fetch_one(self._by_code, hash=token_hash(code))
+    async def by_code(self, tx: Transaction | None, code: str) -> Authorized | None:
+        """The authorization with this code, a used or old one too; without a transaction, no writer is waited for."""
+        row = await (tx or self._executor).fetch_one(self._by_code, hash=token_hash(code))
         return _authorized(row) if row else None
 
     async def use_code(self, tx: Transaction, authorization_id: int) -> None:
@@ -97,12 +103,14 @@ class Authorizations:
         await tx.execute(self._use_code, key=authorization_id, at=self._clock())
 
     async def revoke(self, tx: Transaction, authorization_id: int) -> None:
-        """Nothing that came from the authorization can be used any more. Twice is the same as once."""
+        """Nothing that came from the authorization can be used any more. Twice is the same as once.
+
+        `changes` tells of the authorization, not of each of its tokens.
+        """
         row = await tx.fetch_one(self._owner, id=authorization_id)
         owner = row[0] if row else None
         await self._writes.put(tx, authorizations, {"id": authorization_id}, owner=owner, stamp="revoked_at")
-        for (token_id,) in await tx.fetch_all(self._live_tokens, id=authorization_id, now=self._clock()):
-            await self.revoke_access_token(tx, token_id, owner)
+        await tx.execute(self._revoke_tokens, key=authorization_id, at=self._clock())
 
     async def revoke_access_token(self, tx: Transaction, token_id: int, owner: int | None) -> None:
         """Revoke one access token of a user of the organization `owner`."""
@@ -134,6 +142,8 @@ class Authorizations:
             "expires_at": expires_at,
         }
         await self._writes.put(tx, access_tokens, values, owner=holder.org_id)
+        if authorization_id is not None:
+            await tx.execute(self._extend, key=authorization_id, until=expires_at)
 
     async def keep_refresh_token(
         self, tx: Transaction, token: str, holder: Holder, authorization_id: int, *, expires_at: int, ends_at: int
@@ -149,6 +159,7 @@ class Authorizations:
             "salt": secrets.token_bytes(_SALT_BYTES),
         }
         await self._writes.put(tx, refresh_tokens, values, owner=holder.org_id)
+        await tx.execute(self._extend, key=authorization_id, until=ends_at)
 
     async def by_refresh_token(self, token: str, tx: Transaction | None = None) -> RefreshRecord | None:
         """The refresh token, a used or old one too."""
@@ -160,18 +171,17 @@ class Authorizations:
 
     async def use_refresh_token(self, tx: Transaction, record: RefreshRecord) -> None:
         """Remember that the refresh token has given its successor, and that its session is in use."""
-        at, session_id = self._clock(), record.authorized.standing.session_id
+        at = self._clock()
         await tx.execute(self._use_refresh, key=record.id, at=at)
-        if session_id is not None:
-            await tx.execute(self._touch_session, key=session_id, at=at)
+        await self._use_session(tx, record.authorized.standing.session_id, at)
 
     async def by_access_token(self, token: str, tx: Transaction | None = None) -> AccessRecord | None:
         """The access token, whoever it was issued to, a revoked or old one too."""
         row = await (tx or self._executor).fetch_one(self._by_access, hash=token_hash(token))
         if row is None:
             return None
-        size = len(_ACCESS)
-        return AccessRecord._make((*row[:size], Standing._make(row[size:])))
+        size, end = len(_ACCESS), len(_ACCESS) + len(_STANDING)
+        return AccessRecord._make((*row[:size], Standing._make(row[size:end]), *row[end:]))
 
     async def consented(self, user_id: int, client: Client) -> str:
         """The scope that the user has let the client have before, empty if none."""
@@ -186,6 +196,10 @@ class Authorizations:
             union = " ".join(dict.fromkeys([*known.split(), *scope.split()]))
             values = {"id": consent_id, "user_id": user_id, "client_id": client.id, "scope": union}
             await self._writes.put(tx, consents, values, owner=owner)
+
+    async def _use_session(self, tx: Transaction, session_id: int | None, at: int) -> None:
+        if session_id is not None:
+            await tx.execute(self._touch_session, key=session_id, at=at)
 
     async def _start(self, tx: Transaction, client: Client, holder: Holder, scope: str, about: dict[str, Any]) -> int:
         authorization_id = self._ids.next()
@@ -230,7 +244,8 @@ def _by_refresh() -> Select[Any]:
 
 def _by_access() -> Select[Any]:
     source = _with_standing(access_tokens, access_tokens.c.user_id, access_tokens.c.session_id)
-    return select(*_ACCESS, *_STANDING).select_from(source).where(access_tokens.c.token_hash == bindparam("hash"))
+    columns = (*_ACCESS, *_STANDING, *_ACTIVITY)
+    return select(*columns).select_from(source).where(access_tokens.c.token_hash == bindparam("hash"))
 
 
 def _owner() -> Select[Any]:
@@ -241,11 +256,26 @@ def _owner() -> Select[Any]:
     )
 
 
-def _live_tokens() -> Select[Any]:
-    return select(access_tokens.c.id).where(
-        access_tokens.c.authorization_id == bindparam("id"),
-        access_tokens.c.revoked_at.is_(None),
-        access_tokens.c.expires_at > bindparam("now"),
+def _revoke_tokens() -> ClauseElement:
+    at: BindParameter[int] = bindparam("at", type_=BigInteger)
+    return (
+        update(access_tokens)
+        .where(
+            access_tokens.c.authorization_id == bindparam("key"),
+            access_tokens.c.revoked_at.is_(None),
+            access_tokens.c.expires_at > at,
+        )
+        .values(revoked_at=at)
+    )
+
+
+def _extend() -> ClauseElement:
+    """The authorization `key` ends no earlier than at the time `until`."""
+    until: BindParameter[int] = bindparam("until", type_=BigInteger)
+    return (
+        update(authorizations)
+        .where(authorizations.c.id == bindparam("key"), authorizations.c.ends_at < until)
+        .values(ends_at=until)
     )
 
 

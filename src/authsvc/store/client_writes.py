@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy import BindParameter, Select, Update, bindparam, exists, literal_column, or_, select, update
+from sqlalchemy.sql import ColumnElement
 
 from authsvc.domain.clients import SECRET_PREFIX, ClientState, GrantType
 from authsvc.domain.clock import Clock, now
-from authsvc.domain.ids import IdSource
-from authsvc.domain.registration import Registration, faults, is_client_id
+from authsvc.domain.registration import Fault, Registration, faults, is_client_id
 from authsvc.domain.tokens import new_token, token_hash
 from authsvc.domain.users import AccessTokenType
 from authsvc.errors import Refused
@@ -20,6 +20,7 @@ from authsvc.store.writes import Writes
 
 Owner = Literal["client_id", "user_id"]
 """The column that says whose tokens and authorizations are meant."""
+Conditions = tuple[ColumnElement[bool], ...]
 
 
 class NewClient(NamedTuple):
@@ -38,20 +39,30 @@ class NewClient(NamedTuple):
     project: int | None = None
 
 
+class Unregistrable(Refused):
+    """A client cannot be registered so: `fault` says why."""
+
+    def __init__(self, fault: Fault) -> None:
+        number = "" if fault.item is None else f" {fault.item + 1}"
+        super().__init__(f"{fault.field.replace('_', ' ')}{number}: {fault.text}")
+        self.fault = fault
+
+
 class ClientWrites:
     """Makes clients, ends them, and gives them new secrets."""
 
-    def __init__(self, writes: Writes, clock: Clock = now, ids: IdSource | None = None) -> None:
+    def __init__(self, writes: Writes, clock: Clock = now) -> None:
         self._writes = writes
         self._clock = clock
-        self._ids = ids or IdSource(clock)
+        self._ids = writes.ids
         self._by_client_id = writes.statement(("client of", "client_id"), _by_client_id)
 
     async def create(self, new: NewClient) -> tuple[str, str | None]:
         """The client's id and its secret, None for a public one. The plain secret exists only in the answer.
 
         Raises:
-            Refused: something cannot be registered, the id is taken, or there is no such project.
+            Unregistrable: what is said of it does not fit together.
+            Refused: the name or the id cannot be one, the id is taken, or there is no such project.
         """
         _check(new)
         number = self._ids.next()
@@ -92,6 +103,17 @@ class ClientWrites:
             await revoke_all(self._writes, tx, "client_id", number, self._clock())
         return bool(state == ClientState.ACTIVE)
 
+    async def enable(self, client_id: str) -> bool:
+        """Let a client go on that was disabled; whether it was. What has ended stays so.
+
+        Raises:
+            Refused: there is no such client.
+        """
+        async with self._writes.transaction() as tx:
+            number, state, _ = await self._found(tx, client_id)
+            await self._writes.put(tx, clients, {"id": number, "state": ClientState.ACTIVE.value})
+        return bool(state != ClientState.ACTIVE)
+
     async def new_secret(self, client_id: str) -> str:
         """A new secret in place of the one there is, which counts no more. It exists only in the answer.
 
@@ -114,17 +136,25 @@ class ClientWrites:
 
 
 async def revoke_all(writes: Writes, tx: Transaction, owner: Owner, number: int, at: int) -> None:
-    """Revoke every authorization, and every access token that came of signing in and is not over at `at`, of one owner.
+    """Revoke what one owner has been given and is not over at `at`: authorizations, and tokens that came of signing in.
 
-    Refresh tokens and codes end with their authorization. What an operator has made, which has no scope, stays: it is
-    of no use while its user cannot sign in.
+    However much it is, it takes few statements and has one entry in `changes`: that its owner has changed. Its number
+    and time are those of each authorization, too; and if there is nothing to revoke, there is none. Refresh tokens and
+    codes end with their authorization. What an operator has made, which has no scope, stays: it is of no use while its
+    user cannot sign in.
     """
-    given = writes.statement(("live authorizations", owner), partial(_live, authorizations, owner))
-    for row_id, org_id in await tx.fetch_all(given, number=number):
-        await writes.put(tx, authorizations, {"id": row_id}, owner=org_id, stamp="revoked_at")
-    tokens = writes.statement(("live tokens", owner), partial(_live_tokens, owner))
-    for row_id, org_id in await tx.fetch_all(tokens, number=number, at=at):
-        await writes.put(tx, access_tokens, {"id": row_id}, owner=org_id, stamp="revoked_at")
+    alive = writes.statement(("alive", owner), partial(_alive, owner))
+    if await tx.fetch_one(alive, number=number, at=at) is None:
+        return
+    table = clients if owner == "client_id" else users
+    org = await writes.stored(tx, users, number, ("org_id",)) if table is users else None
+    await writes.put(tx, table, {"id": number}, owner=org["org_id"] if org else None, touched=True)
+    change = await writes.stored(tx, table, number, ("sequence", "changed_at"))
+    if change is not None:
+        given = writes.statement(("revoke authorizations", owner), partial(_revoke_authorizations, owner))
+        await tx.execute(given, number=number, at=at, **change)
+        tokens = writes.statement(("revoke tokens", owner), partial(_revoke_tokens, owner))
+        await tx.execute(tokens, number=number, at=at, revoked_at=change["changed_at"])
 
 
 def _check(new: NewClient) -> None:
@@ -135,8 +165,7 @@ def _check(new: NewClient) -> None:
         raise Refused("a client id has 1 to 200 visible ASCII characters")
     registration = Registration(new.public, new.native, new.redirect_uris, new.post_logout_uris, new.grant_types)
     for fault in faults(registration):
-        number = "" if fault.item is None else f" {fault.item + 1}"
-        raise Refused(f"{fault.field.replace('_', ' ')}{number}: {fault.text}")
+        raise Unregistrable(fault)
 
 
 def _new_secret() -> str:
@@ -148,15 +177,33 @@ def _by_client_id() -> Select[Any]:
     return select(*columns).where(clients.c.client_id == bindparam("client_id"))
 
 
-def _live(table: Table, owner: Owner) -> Select[Any]:
+def _alive(owner: Owner) -> Select[Any]:
+    found = (exists().where(*conditions) for conditions in (_authorizations_of(owner), _tokens_of(owner)))
+    return select(literal_column("1")).where(or_(*found))
+
+
+def _revoke_authorizations(owner: Owner) -> Update:
+    at: BindParameter[int] = bindparam("changed_at")
+    stamps = {"sequence": bindparam("sequence"), "changed_at": at, "revoked_at": at}
+    return update(authorizations).where(*_authorizations_of(owner)).values(stamps)
+
+
+def _revoke_tokens(owner: Owner) -> Update:
+    return update(access_tokens).where(*_tokens_of(owner)).values(revoked_at=bindparam("revoked_at"))
+
+
+def _authorizations_of(owner: Owner) -> Conditions:
     return (
-        select(table.c.id, users.c.org_id)
-        .join(users, users.c.id == table.c.user_id)
-        .where(table.c[owner] == bindparam("number"), table.c.revoked_at.is_(None))
-        .order_by(table.c.id)
+        authorizations.c[owner] == bindparam("number"),
+        authorizations.c.ends_at > bindparam("at"),
+        authorizations.c.revoked_at.is_(None),
     )
 
 
-def _live_tokens(owner: Owner) -> Select[Any]:
-    is_issued = access_tokens.c.scope.is_not(None)
-    return _live(access_tokens, owner).where(access_tokens.c.expires_at > bindparam("at"), is_issued)
+def _tokens_of(owner: Owner) -> Conditions:
+    return (
+        access_tokens.c[owner] == bindparam("number"),
+        access_tokens.c.expires_at > bindparam("at"),
+        access_tokens.c.scope.is_not(None),
+        access_tokens.c.revoked_at.is_(None),
+    )

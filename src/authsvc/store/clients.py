@@ -41,7 +41,10 @@ class Clients:
         return [_client(row) for row in await self._executor.fetch_all(self._all)]
 
     async def post_logout_allowed(self, uri: str) -> bool:
-        """Whether some active client may have people sent to exactly this URI once they are signed out."""
+        """Whether some active client may have people sent to exactly this URI once they are signed out.
+
+        This goes through the clients that have such URIs: an operator registers each, so there are not many.
+        """
         rows = await self._executor.fetch_all(self._post_logout_uris)
         return bool(uri) and any(uri in uris.split("\n") for (uris,) in rows)
 

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import ClauseElement, Select, bindparam, delete, exists, func, insert, literal_column, select, update
 
 from authsvc.domain.clock import Clock, now
-from authsvc.domain.ids import IdSource
 from authsvc.domain.webhooks import Delivery, DeliveryState, Due, Webhook
 from authsvc.store.executor import Executor, Row, Transaction
 from authsvc.store.schema import OF_SESSION, changes, deliveries, webhooks
@@ -30,7 +29,7 @@ class Deliveries:
         self._executor = executor
         self._writes = writes
         self._clock = clock
-        self._ids = IdSource(clock)
+        self._ids = writes.ids
         self._webhooks = executor.prepare(_webhooks().order_by(webhooks.c.created_at, webhooks.c.id))
         self._webhook = executor.prepare(_webhooks().where(webhooks.c.id == bindparam("id")))
         self._begin = executor.prepare(_begin())

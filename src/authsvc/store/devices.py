@@ -1,5 +1,7 @@
 """Devices that wait to be let in (RFC 8628), in the store: codes by their hashes.
 
+Those that people type are short enough to try all there are: their hashes are keyed.
+
 What stands here is bookkeeping that passes by itself, so `changes` does not tell of it; it tells of the authorization
 that comes of a device.
 """
@@ -15,9 +17,11 @@ from authsvc.domain.clients import ClientState
 from authsvc.domain.clock import Clock, now
 from authsvc.domain.devices import Device, PendingDevice
 from authsvc.domain.ids import IdSource
+from authsvc.domain.sealed import Digests
 from authsvc.store.executor import Executor, Transaction
 from authsvc.store.schema import clients, device_codes, orgs, sessions, users
 
+_PURPOSE = "user code"
 _KEPT = DEVICE_LIFE
 """How long a device is remembered after its time, in microseconds: to be told that, and to notice stolen codes."""
 
@@ -25,8 +29,9 @@ _KEPT = DEVICE_LIFE
 class DeviceCodes:
     """Devices, from their codes to their tokens. Methods raise `Unavailable` when the database does not answer."""
 
-    def __init__(self, executor: Executor, clock: Clock = now, ids: IdSource | None = None) -> None:
+    def __init__(self, executor: Executor, digests: Digests, clock: Clock = now, ids: IdSource | None = None) -> None:
         self._executor = executor
+        self._digests = digests
         self._clock = clock
         self._ids = ids or IdSource(clock)
         self._purge = executor.prepare(delete(device_codes).where(device_codes.c.expires_at <= bindparam("at")))
@@ -39,12 +44,12 @@ class DeviceCodes:
         self._ask = executor.prepare(_ask())
         self._use = executor.prepare(_use())
 
-    async def add(self, client_id: int, scope: str, device_hash: bytes, user_hash: bytes) -> bool:
+    async def add(self, client_id: int, scope: str, device_hash: bytes, user_code: str) -> bool:
         """Let a device of the client with this row number wait; False if its user code is taken.
 
         Devices whose time was over long ago are forgotten.
         """
-        at = self._clock()
+        at, user_hash = self._clock(), self._hash(user_code)
         async with self._executor.transaction() as tx:
             await tx.execute(self._purge, at=at - _KEPT)
             if await tx.fetch_one(self._taken, user_hash=user_hash) is not None:
@@ -63,14 +68,14 @@ class DeviceCodes:
             )
         return True
 
-    async def pending(self, user_hash: bytes) -> PendingDevice | None:
+    async def pending(self, user_code: str) -> PendingDevice | None:
         """The device with this user code, if it still waits and its client is active."""
-        row = await self._executor.fetch_one(self._pending, user_hash=user_hash, at=self._clock())
+        row = await self._executor.fetch_one(self._pending, user_hash=self._hash(user_code), at=self._clock())
         return PendingDevice._make(row) if row else None
 
-    async def decide(self, user_hash: bytes, user_id: int, session_id: int, *, allow: bool) -> bool:
+    async def decide(self, user_code: str, user_id: int, session_id: int, *, allow: bool) -> bool:
         """Let the device with this user code in or not, as a person decides; False if it does not wait any more."""
-        state = DeviceState.APPROVED if allow else DeviceState.DENIED
+        state, user_hash = DeviceState.APPROVED if allow else DeviceState.DENIED, self._hash(user_code)
         async with self._executor.transaction() as tx:
             # Asked anew in the transaction: the page before has asked, but that is a while ago.
             if await tx.fetch_one(self._pending, user_hash=user_hash, at=self._clock()) is None:
@@ -79,9 +84,9 @@ class DeviceCodes:
             await tx.execute(self._decide, key=user_hash, **decision)
         return True
 
-    async def device(self, tx: Transaction, device_hash: bytes) -> Device | None:
-        """The device with this device code, whatever its state and time."""
-        row = await tx.fetch_one(self._by_device_hash, device_hash=device_hash)
+    async def device(self, tx: Transaction | None, device_hash: bytes) -> Device | None:
+        """The device with this device code, whatever its state and time; without a transaction, waiting for nobody."""
+        row = await (tx or self._executor).fetch_one(self._by_device_hash, device_hash=device_hash)
         return Device._make(row)._replace(state=DeviceState(row[3])) if row else None
 
     async def holder(self, tx: Transaction, session_id: int) -> Holder | None:
@@ -102,6 +107,9 @@ class DeviceCodes:
         """Keep in mind that the device has been given tokens."""
         values = {"state": DeviceState.USED.value, "authorization_id": authorization_id}
         await tx.execute(self._use, key=device.id, **values)
+
+    def _hash(self, user_code: str) -> bytes:
+        return self._digests.digest(_PURPOSE, user_code)
 
 
 def _taken() -> ClauseElement:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from sqlalchemy import ClauseElement, Select, and_, bindparam, delete, insert, select, true
 
 from authsvc.domain.clock import Clock, now
@@ -10,6 +12,7 @@ from authsvc.domain.machines import Machine, MachineKey
 from authsvc.domain.users import UserState, UserType, split_login_name
 from authsvc.store.executor import Executor, Row, Transaction
 from authsvc.store.schema import machine_keys, org_domains, orgs, used_assertions, users
+from authsvc.store.writes import Writes
 
 _KEY_COLUMNS = 3  # in front of those of the machine
 
@@ -17,8 +20,9 @@ _KEY_COLUMNS = 3  # in front of those of the machine
 class Machines:
     """What the grants of machine users ask the store. Methods raise `Unavailable` when the database does not answer."""
 
-    def __init__(self, executor: Executor, clock: Clock = now) -> None:
+    def __init__(self, executor: Executor, writes: Writes, clock: Clock = now) -> None:
         self._executor = executor
+        self._writes = writes
         self._clock = clock
         self._by_id = executor.prepare(_machine().where(users.c.id == bindparam("id")))
         self._by_login_name = executor.prepare(_by_login_name())
@@ -38,6 +42,15 @@ class Machines:
     async def by_id(self, user_id: int) -> Machine | None:
         """The machine user with this id, unless deleted."""
         return _to_machine(await self._executor.fetch_one(self._by_id, id=user_id))
+
+    async def replace_hash(self, user_id: int, old: str, new: str) -> bool:
+        """Hash the same secret anew; False if it is no longer the same."""
+        async with self._writes.transaction() as tx:
+            row = await self._writes.stored(tx, users, user_id, ("org_id", "secret_hash"))
+            if row is None or not hmac.compare_digest(row["secret_hash"] or "", old):
+                return False
+            await self._writes.put(tx, users, {"id": user_id, "secret_hash": new}, owner=row["org_id"])
+            return True
 
     async def key(self, key_id: int) -> MachineKey | None:
         """The key with this id, and whose it is; expired ones too."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from alembic import command
@@ -20,13 +23,16 @@ from authsvc.store.schema import REVISION
 def migrate(path: Path) -> tuple[str | None, str]:
     """Bring the SQLite database at `path` to the newest revision; the revisions before (None: empty) and after.
 
-    The whole step is one transaction: it happens, or nothing does. Two that run at once wait for each other.
+    The whole step is one transaction: it happens, or nothing does. Two that run at once wait for each other. A file
+    that has to be made is for its owner only, and so are those that SQLite puts beside it.
 
     Raises:
         StartupError: the file cannot be made or is no database, or its revision is newer; the sentence says which.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # there is one; or SQLite says what is wrong
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, stat.S_IRUSR | stat.S_IWUSR))
         with _engine(path).begin() as connection:
             return _upgrade(connection)
     except OSError as error:

@@ -1,6 +1,7 @@
 """The tables. Times are whole microseconds since 1970 (UTC), states the numbers of their enums in `domain`.
 
-`sequence` in a table is the number of the row's last entry in `changes`, whose numbers are instance-wide.
+`sequence` in a table is the number of the row's last entry in `changes`, whose numbers are instance-wide. What
+ends with its client or user, however much it is, has the number of the one entry about these.
 """
 
 from __future__ import annotations
@@ -182,6 +183,8 @@ _PEOPLE = "type = 1 AND state <> 3"
 Index("ix_users_people", users.c.created_at, users.c.id, **_only(_PEOPLE))
 Index("ix_users_people_of_org", users.c.org_id, users.c.created_at, users.c.id, **_only(_PEOPLE))
 Index("ix_users_people_by_email", func.lower(users.c.email), users.c.created_at, users.c.id, **_only(_PEOPLE))
+# One with a second factor is looked for at every start.
+Index("ix_users_with_totp", users.c.id, **_only("totp IS NOT NULL"))
 
 # The public keys by which programs prove who they are; the id is the key's `kid`.
 machine_keys = Table(
@@ -288,9 +291,12 @@ authorizations = Table(
     Column("amr", Text, nullable=False),
     *_recorded(),
     Column("revoked_at", BigInteger),
-    Index(None, "user_id"),
+    # When the last of its code and its tokens is over: no earlier, and with new tokens it is later.
+    Column("ends_at", BigInteger, nullable=False),
+    Index(None, "user_id", "ends_at"),
     Index(None, "session_id"),
-    Index(None, "client_id"),
+    Index(None, "client_id", "ends_at"),
+    Index(None, "ends_at"),
 )
 
 # Each use gives a successor, which follows from the token itself and `salt`: the store could not tell it.
@@ -306,6 +312,7 @@ refresh_tokens = Table(
     Column("used_at", BigInteger),
     Column("salt", LargeBinary(32), nullable=False),
     Index(None, "authorization_id"),
+    Index(None, "ends_at"),
 )
 
 # Devices that wait for a person to let them in (RFC 8628). Times in microseconds, `interval` in seconds.
@@ -371,6 +378,7 @@ signing_keys = Table(
     Column("signs_from", BigInteger, nullable=False),
     Column("published_until", BigInteger),
     *_recorded(),
+    Index(None, "published_until"),
 )
 
 access_tokens = Table(
@@ -390,6 +398,8 @@ access_tokens = Table(
     Index(None, "session_id"),
     Index(None, "authorization_id"),
     Index(None, "client_id"),
+    # Those that came of signing in, by when they are over.
+    Index("ix_access_tokens_issued", "expires_at", **_only("scope IS NOT NULL")),
 )
 
 # What a back end calls with. A name is free again once its key is revoked.

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import ClauseElement, Select, Text, and_, bindparam, exists, func, or_, select, true, update
 
-from authsvc.domain.accounts import Account, Browser, BrowserSession
+from authsvc.domain.accounts import Account, Browser, BrowserSession, Proof, secrets_digest
 from authsvc.domain.clock import Clock, now
-from authsvc.domain.ids import IdSource
 from authsvc.domain.orgs import OrgState
 from authsvc.domain.sessions import MAX_SESSIONS, SessionState, SignIn
 from authsvc.domain.users import USABLE_STATES, UserState, login_name
+from authsvc.errors import Refused
 from authsvc.store.backends import is_person
 from authsvc.store.executor import Executor, Row, Transaction
 from authsvc.store.reads import primary_domain_of, superseded
@@ -23,11 +23,11 @@ from authsvc.store.writes import Writes
 class Accounts:
     """What signing in asks the store, and does to it. Methods raise `Unavailable` when the database does not answer."""
 
-    def __init__(self, executor: Executor, writes: Writes, clock: Clock = now, ids: IdSource | None = None) -> None:
+    def __init__(self, executor: Executor, writes: Writes, clock: Clock = now) -> None:
         self._executor = executor
         self._writes = writes
         self._clock = clock
-        self._ids = ids or IdSource(clock)
+        self._ids = writes.ids
         self._by_login_name = executor.prepare(_by_login_name())
         self._by_email = executor.prepare(_by_email())
         self._by_id = executor.prepare(_account().where(users.c.id == bindparam("id")))
@@ -63,24 +63,28 @@ class Accounts:
         rows = await self._executor.fetch_all(self._sessions, agent_id=agent[0], now=self._clock())
         return Browser(agent[0], tuple(map(_to_session, rows)))
 
-    async def begin(self, user_id: int, cookies: tuple[bytes | None, bytes], device: str, sign_in: SignIn) -> int:
+    async def begin(self, proof: Proof, cookies: tuple[bytes | None, bytes], device: str, sign_in: SignIn) -> int:
         """The user's session, new or renewed, in the browser with the first cookie, which from now on has the second.
 
         Without a cookie that anybody knows it is a new browser. `device` is what lists call it. People sign in for
         their own organization.
 
         Raises:
-            Refused: the user cannot sign in.
+            Refused: the user cannot sign in, or their password or second factor has changed since the proof.
         """
         known, replacement = cookies
         async with self._writes.transaction() as tx:
+            user = await self._writes.stored(tx, users, proof.user_id, ("org_id", "password_hash", "totp"))
+            if user is None or not hmac.compare_digest(
+                secrets_digest(user["password_hash"], user["totp"]), proof.secrets
+            ):
+                raise Refused("what proved who the user is has changed")
             agent = None if known is None else await tx.fetch_one(self._agent, cookie_hash=known)
             agent_id = agent[0] if agent else self._ids.next()
             browser = {"id": agent_id, "description": device, "cookie_hash": replacement}
             await self._writes.put(tx, user_agents, browser)
-            user = await self._writes.stored(tx, users, user_id, ("org_id",))
-            sign_in = sign_in._replace(**user) if user is not None else sign_in
-            return await self._writes.open_session_in(tx, user_id, agent_id, sign_in)
+            sign_in = sign_in._replace(org_id=user["org_id"])
+            return await self._writes.open_session_in(tx, proof.user_id, agent_id, sign_in)
 
     async def sign_out(self, agent_id: int, session_id: int | None) -> None:
         """End a session on the agent, or all of them; one of another agent is left alone."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from sqlalchemy import Select, bindparam, literal, select
 
 from authsvc.domain.clock import Clock, now
-from authsvc.domain.ids import IdSource
 from authsvc.domain.sealed import SIGNING_KEY, TOTP
 from authsvc.domain.signing_keys import KeyPair, SigningKey
 from authsvc.store.executor import Executor, Transaction
@@ -18,11 +17,11 @@ from authsvc.store.writes import Writes
 class SigningKeys:
     """Signing keys: those there are, and new ones."""
 
-    def __init__(self, executor: Executor, writes: Writes, clock: Clock = now, ids: IdSource | None = None) -> None:
+    def __init__(self, executor: Executor, writes: Writes, clock: Clock = now) -> None:
         self._executor = executor
         self._writes = writes
         self._clock = clock
-        self._ids = ids or IdSource(clock)
+        self._ids = writes.ids
         self._keys = executor.prepare(_keys())
         self._published = executor.prepare(_keys().where(signing_keys.c.algorithm == bindparam("algorithm")))
         private_key = select(literal(SIGNING_KEY), signing_keys.c.private_key).order_by(signing_keys.c.id.desc())

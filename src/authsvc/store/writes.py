@@ -78,12 +78,15 @@ class Change(NamedTuple):
 
 
 class Writes:
-    """What changes the store. Methods that take no transaction run in one of their own."""
+    """What changes the store. Methods that take no transaction run in one of their own.
+
+    `ids` is where ids come from, the one source of its process.
+    """
 
     def __init__(self, executor: Executor, clock: Clock = now, ids: IdSource | None = None) -> None:
         self._executor = executor
         self._clock = clock
-        self._ids = ids or IdSource(clock)
+        self.ids = ids or IdSource(clock)
         self._prepared: dict[Hashable, Prepared] = {}
         self._record = executor.prepare(_record())
         self._user_by_login_name = executor.prepare(_user_by_login_name())
@@ -240,7 +243,7 @@ class Writes:
             )
         if not permissions:
             raise Refused("an API key needs at least one permission")
-        key_id, key = self._ids.next(), new_key()
+        key_id, key = self.ids.next(), new_key()
         values = {
             "id": key_id,
             "name": name,
@@ -326,7 +329,7 @@ class Writes:
             raise Refused("an impersonator has an e-mail address and a reason")
         if sign_in.org_id is not None:
             await self._check_org(tx, sign_in.org_id)
-        session_id = self._ids.next()
+        session_id = self.ids.next()
         about = sign_in._asdict()
         del about["lifetime"]
         values = {
@@ -351,7 +354,7 @@ class Writes:
         owner = await self._owner_of(tx, user_id)
         if session_id is not None:
             await self._check_session(tx, user_id, session_id)
-        token_id, token, at = self._ids.next(), new_token(), self._clock()
+        token_id, token, at = self.ids.next(), new_token(), self._clock()
         if not 0 < ttl <= MAX_ID - at:
             raise Refused("a token must expire after it is made, and before the end of time")
         values = {

@@ -20,6 +20,10 @@ class RequestLog:
         milliseconds = round((self.clock() - started) * 1_000, 3)
         self._log.info("request", path=path, method=method, status=status, ms=milliseconds, request_id=request_id)
 
+    def refused(self, path: str, client_id: str | None, reason: str, request_id: str) -> None:
+        """What a client had people ask for was refused, for a reason in our words; without `client_id` nobody's."""
+        self._log.info("request refused", path=path, client_id=client_id, reason=reason, request_id=request_id)
+
     def failed(self, path: str, method: str, request_id: str) -> None:
         """A request failed in a way nobody foresaw; called while the exception is being handled."""
         self._log.exception("request failed", path=path, method=method, request_id=request_id)

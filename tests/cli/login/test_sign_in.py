@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import threading
 import time
+import urllib.request
 import webbrowser
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from authsvc.cli.login.loopback import Loopback
 from authsvc.cli.login.provider import Provider
 from authsvc.cli.login.saved import Saved, Tokens
 from authsvc.cli.login.sign_in import SignIn
@@ -228,6 +232,49 @@ def test_nothing_stored_is_of_use(service: Service, sign_in: SignIn, saved: Save
     _stored(saved, -1)
     service.errors["token"] = [(400, {"error": "invalid_grant"})]
     assert sign_in.known() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "life", "status", "body", "sentence"),
+    [
+        ("userinfo", 600, 503, {}, f"{ISSUER} answers with status 503"),
+        ("userinfo", 600, 429, {}, f"{ISSUER} answers with status 429"),
+        ("token", -1, 503, {"error": "temporarily_unavailable"}, "the service refuses: temporarily_unavailable"),
+        (
+            "token",
+            -1,
+            429,
+            {"error": "invalid_request", "error_description": "too many attempts"},
+            "the service refuses",
+        ),
+        ("token", -1, 502, {}, f"{ISSUER} answers with status 502"),
+    ],
+)
+def test_trouble_is_told(
+    service: Service, sign_in: SignIn, saved: Saved, name: str, life: int, status: int, body: Any, sentence: str
+) -> None:
+    """Only who may not go on has to sign in: a service in trouble is told of in a sentence, and the tokens stay."""
+    tokens = _stored(saved, life)
+    service.errors[name] = [(status, body)]
+    with pytest.raises(Refused, match=f"^{sentence}"):
+        sign_in.known()
+    assert saved.get(ISSUER, "cli", SCOPE) == tokens
+
+
+@pytest.mark.parametrize(
+    ("accepted", "start"), [("de-CH, en;q=0.5", '<html lang="de">'), ("fr, en", '<html lang="en">')]
+)
+def test_the_last_page(accepted: str, start: str) -> None:
+    """The browser ends at a page in its language, whose policy allows its one style sheet and nothing else."""
+    with Loopback("s") as loopback:
+        asked = urllib.request.Request(f"{loopback.redirect_uri}?state=s", headers={"accept-language": accepted})
+        with urllib.request.urlopen(asked, timeout=10) as response:
+            page, policy = response.read().decode(), response.headers["content-security-policy"]
+    assert start in page
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == f"default-src 'none'; frame-ancestors 'none'; style-src 'sha256-{digest}'"
+    assert "prefers-color-scheme: dark" in style
 
 
 def test_by_device(service: Service, sign_in: SignIn, saved: Saved, capfd: Any) -> None:

@@ -200,7 +200,7 @@ def test_nobody_is_signed_in(site: Site, make: Make, library: str) -> None:
 
 def test_who_is_signed_in_is_not_asked_again(site: Site, make: Make, library: str) -> None:
     """A second client gets tokens of the same sign-in, also with `prompt=none`; for `max_age=0` there is a new one."""
-    first, second = node(make, library, BASIC), node(make, library, NATIVE)
+    first, second = node(make, library, BASIC), node(make, library, ODD)
     steps: list[tuple[Party, dict[str, str]]]
     steps = [(first, {}), (second, {}), (second, {"prompt": "none"}), (second, {"max_age": "0"})]
     seen = []
@@ -211,6 +211,21 @@ def test_who_is_signed_in_is_not_asked_again(site: Site, make: Make, library: st
             seen.append((claims["sid"], ada.asked))
     session = seen[0][0]
     assert seen == [(session, 1), (session, 1), (session, 1), (session, 2)]
+
+
+def test_a_native_application_is_confirmed(site: Site, make: Make, library: str) -> None:
+    """Who is signed in goes on to a trusted native client by a click, with no password, and never without a page."""
+    web, native = node(make, library, BASIC), node(make, library, NATIVE)
+    with person(site) as ada:
+        session = web.finish(ada.go(web.begin())).claims
+        again = native.finish(ada.go(native.begin())).claims
+        silent = ada.go(native.begin(prompt="none"))
+    assert session
+    assert again
+    assert (again["sid"], ada.asked) == (session["sid"], 1)
+    with pytest.raises(DriverError) as caught:
+        native.finish(silent)
+    assert caught.value.error == "consent_required"
 
 
 def test_an_answer_of_somebody_else(site: Site, make: Make, library: str) -> None:

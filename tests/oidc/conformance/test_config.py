@@ -11,8 +11,13 @@ import pytest
 from joserfc.jwk import KeySet
 from oidc.stage import Page, Person
 
-from authsvc.authserver import open_engine
+from authsvc.authserver import Stores, open_auth_server
 from authsvc.config import Settings
+from authsvc.identity.activity import Activity
+from authsvc.identity.api_keys import KeyAuthenticator
+from authsvc.identity.rate import Rate
+from authsvc.store.activity import SessionActivity
+from authsvc.store.backends import BackendReads
 from authsvc.store.reads import Reads
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
@@ -62,7 +67,10 @@ BASE64URL = re.compile(r"[A-Za-z0-9_\-]+")
 async def anybody(executor: SqliteExecutor, tmp_path: Path) -> Person:
     """Somebody who asks the server that the settings make."""
     settings = Settings(issuer=ISSUER, secret_key_file=tmp_path / "secret.key")
-    return Person(await open_engine(settings, executor, Writes(executor), Reads(executor)))
+    writes, backends = Writes(executor), BackendReads(executor)
+    keys, activity = KeyAuthenticator(backends, writes, Rate(1)), Activity(SessionActivity(executor))
+    stores = Stores(executor, writes, Reads(executor), backends)
+    return Person((await open_auth_server(settings, stores, keys, activity)).engine)
 
 
 def described(page: Page) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import queue
 import threading
@@ -11,13 +13,47 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from authsvc.errors import Refused
+from authsvc.oidc.texts import choose
 
 _PATH = "/callback"
 _PATIENCE = 10  # seconds that a connection may say nothing
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>authsvc login</title></head>
-<body><p>{text}</p></body></html>
+_STYLE = """
+:root { color-scheme: light dark; --ground: #f3f4f6; --card: #ffffff; --text: #16191d; --quiet: #505a66 }
+@media (prefers-color-scheme: dark) {
+  :root { --ground: #0f1216; --card: #1a1f26; --text: #f1f3f5; --quiet: #b3bcc7 }
+}
+* { box-sizing: border-box; margin: 0 }
+body { min-height: 100vh; padding: 1rem; display: grid; place-items: center; background: var(--ground);
+  color: var(--text); font: 1rem/1.5 system-ui, sans-serif }
+main { width: 100%; max-width: 26rem; padding: 2rem 1.5rem; border-radius: 0.75rem; background: var(--card);
+  display: grid; gap: 0.75rem }
+h1 { font-size: 1.5rem; line-height: 1.25 }
+p { color: var(--quiet) }
 """
+_PAGE = """<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>{style}</style></head>
+<body><main><h1>{title}</h1><p>{text}</p></main></body></html>
+"""
+# By language, and whether it is the answer. What the answer is worth is told on the command line.
+_TEXTS = {
+    ("en", True): ("Back to the command line", "You can close this window: authsvc login goes on where you called it."),
+    ("en", False): ("Not this page", "This is not the page that authsvc login waits for."),
+    ("de", True): (
+        "Zurück zur Kommandozeile",
+        "Sie können dieses Fenster schließen: authsvc login macht dort weiter, wo Sie es aufgerufen haben.",
+    ),
+    ("de", False): ("Nicht diese Seite", "Das ist nicht die Seite, auf die authsvc login wartet."),
+}
+_HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; "
+    f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'",
+    "referrer-policy": "no-referrer",
+    "vary": "accept-language",
+    "x-content-type-options": "nosniff",
+}
 
 
 class Loopback:
@@ -77,17 +113,9 @@ class Loopback:
 
             def do_GET(self) -> None:
                 is_it = loopback.take(self.path)
-                text = "You can close this window." if is_it else "This is not the page that is waited for."
-                body = _PAGE.format(text=text).encode()
+                body = _page(self.headers.get("accept-language", ""), is_it=is_it)
                 self.send_response(200 if is_it else 404)
-                for name, value in (
-                    ("content-type", "text/html; charset=utf-8"),
-                    ("content-length", str(len(body))),
-                    ("cache-control", "no-store"),
-                    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
-                    ("referrer-policy", "no-referrer"),
-                    ("x-content-type-options", "nosniff"),
-                ):
+                for name, value in {**_HEADERS, "content-length": str(len(body))}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
@@ -96,3 +124,9 @@ class Loopback:
                 """Say nothing: a request holds a code."""
 
         return Handler
+
+
+def _page(accept_language: str, *, is_it: bool) -> bytes:
+    language = choose("", accept_language).language
+    title, text = _TEXTS[language, is_it]
+    return _PAGE.format(language=language, title=title, style=_STYLE, text=text).encode()

@@ -98,7 +98,11 @@ class Provider:
 
     def is_good(self, tokens: Tokens) -> bool:
         """Whether the access token can be used: it may have been revoked, or its session ended."""
-        return self._userinfo(tokens).status_code != httpx2.codes.UNAUTHORIZED
+        status = self._userinfo(tokens).status_code
+        # The scope may be for something else than this question.
+        if status in {httpx2.codes.OK, httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN}:
+            return status != httpx2.codes.UNAUTHORIZED
+        raise self._no_answer(status)
 
     def name(self, tokens: Tokens) -> str:
         """What to call whom the access token belongs to."""
@@ -122,7 +126,10 @@ class Provider:
             return answer
         if isinstance(code := answer.get("error"), str):
             raise Rejected(code, str(answer.get("error_description", "")))
-        raise Refused(f"{self.issuer} answers with status {response.status_code}")
+        raise self._no_answer(response.status_code)
+
+    def _no_answer(self, status: int) -> Refused:
+        return Refused(f"{self.issuer} answers with status {status}")
 
     def _sent(self, method: str, url: str, **more: Any) -> httpx2.Response:
         try:

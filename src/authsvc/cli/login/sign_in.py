@@ -47,7 +47,11 @@ class SignIn:
         self._sleep = sleep
 
     def known(self) -> Tokens | None:
-        """Stored tokens that can still be used, refreshed if need be; None if somebody has to sign in."""
+        """Stored tokens that can still be used, refreshed if need be; None if somebody has to sign in.
+
+        Raises:
+            Refused: the service cannot say so at present.
+        """
         tokens = self._saved.get(self._provider.issuer, self._provider.client_id, self._scope)
         if tokens is None:
             return None
@@ -57,8 +61,10 @@ class SignIn:
             return None
         try:
             fresh = self._provider.tokens(GrantType.REFRESH_TOKEN, refresh_token=tokens.refresh_token)
-        except Rejected:
-            return None
+        except Rejected as error:
+            if error.code == "invalid_grant":
+                return None
+            raise  # somebody who signs in now would have the same trouble
         return self._kept(fresh._replace(refresh_token=fresh.refresh_token or tokens.refresh_token))
 
     def by_browser(self, *, opens: bool) -> Tokens:

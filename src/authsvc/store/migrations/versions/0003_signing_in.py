@@ -1,5 +1,7 @@
 """Signing in: clients, authorizations, codes, refresh tokens, signing keys; more about accounts and sessions."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,6 +13,11 @@ depends_on = None
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 # A batch that looked at the tables it refers to would warn of the index over an expression that one of them has.
 _ALONE = {"resolve_fks": False}
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """The options of an index over those rows only which meet the condition."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -100,6 +107,7 @@ def _create_tables() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_authorizations_client_id")),
         sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name=op.f("fk_authorizations_session_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_authorizations_user_id")),
@@ -161,12 +169,15 @@ def _create_tables() -> None:
     op.create_index(op.f("ix_attempts_full_at"), "attempts", ["full_at"])
     op.create_index(op.f("ix_used_assertions_expires_at"), "used_assertions", ["expires_at"])
     op.create_index(op.f("ix_machine_keys_user_id"), "machine_keys", ["user_id"])
-    op.create_index(op.f("ix_authorizations_client_id"), "authorizations", ["client_id"])
+    op.create_index(op.f("ix_signing_keys_published_until"), "signing_keys", ["published_until"])
+    op.create_index(op.f("ix_authorizations_client_id_ends_at"), "authorizations", ["client_id", "ends_at"])
+    op.create_index(op.f("ix_authorizations_ends_at"), "authorizations", ["ends_at"])
     op.create_index(op.f("ix_authorizations_session_id"), "authorizations", ["session_id"])
-    op.create_index(op.f("ix_authorizations_user_id"), "authorizations", ["user_id"])
+    op.create_index(op.f("ix_authorizations_user_id_ends_at"), "authorizations", ["user_id", "ends_at"])
     op.create_index(op.f("ix_consents_client_id"), "consents", ["client_id"])
     op.create_index(op.f("ix_device_codes_expires_at"), "device_codes", ["expires_at"])
     op.create_index(op.f("ix_refresh_tokens_authorization_id"), "refresh_tokens", ["authorization_id"])
+    op.create_index(op.f("ix_refresh_tokens_ends_at"), "refresh_tokens", ["ends_at"])
 
 
 def _add_to_accounts() -> None:
@@ -175,6 +186,7 @@ def _add_to_accounts() -> None:
     op.add_column("users", sa.Column("totp_step", sa.BigInteger(), nullable=True))
     # Not in a batch, which would make the table anew without its index over an expression.
     op.add_column("users", sa.Column("may_impersonate", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.create_index("ix_users_with_totp", "users", ["id"], **_only("totp IS NOT NULL"))
 
 
 def _add_to_sessions() -> None:
@@ -197,9 +209,12 @@ def _add_to_tokens() -> None:
         )
     op.create_index(op.f("ix_access_tokens_authorization_id"), "access_tokens", ["authorization_id"])
     op.create_index(op.f("ix_access_tokens_client_id"), "access_tokens", ["client_id"])
+    op.create_index("ix_access_tokens_issued", "access_tokens", ["expires_at"], **_only("scope IS NOT NULL"))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_access_tokens_issued", "access_tokens")
+    op.drop_index("ix_users_with_totp", "users")
     op.drop_index(op.f("ix_access_tokens_client_id"), "access_tokens")
     op.drop_index(op.f("ix_access_tokens_authorization_id"), "access_tokens")
     with op.batch_alter_table("access_tokens", schema=None, reflect_kwargs=_ALONE) as batch_op:
