@@ -54,6 +54,11 @@ def migrated(tmp_path: Path) -> Path:
     return path
 
 
+def _modes(path: Path) -> list[int]:
+    """Those of a database's files."""
+    return [stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob(f"{path.name}*")]
+
+
 async def test_a_new_database_is_for_its_owner(tmp_path: Path) -> None:
     """What has people's data in it can be read by its owner only; the mode of a file that is there stays."""
     old, new = tmp_path / "old.db", tmp_path / "new.db"
@@ -63,9 +68,7 @@ async def test_a_new_database_is_for_its_owner(tmp_path: Path) -> None:
         migrate(path)
         executor = await open_store(path)
         await Writes(executor).create_key("x", frozenset({Permission.USER_READ}))
-        files = list(tmp_path.glob(f"{path.name}*"))
-        assert len(files) == 3
-        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {mode}
+        assert _modes(path) == [mode] * 3
         await executor.close()
 
 

@@ -84,7 +84,10 @@ async def open_sealing(file: KeyFile, store: Sealed) -> Sealing:
         key = file.read()
     except NoKey as error:
         if samples:
-            raise Refused(f"{error}, but the database holds what was sealed with it; bring it back") from None
+            raise Refused(
+                f"{error}, but the database holds what was sealed with it; bring it back, or, if it is lost for good, "
+                "run `authsvc keys forget`"
+            ) from None
         key = file.make()
     sealing = Sealing(key)
     if any(sealing.open(purpose, text) is None for purpose, text in samples):
