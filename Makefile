@@ -22,7 +22,7 @@ test: .venv/dev.stamp tests/interop/node_modules/.stamp $(SDKS) ## Run the whole
 ifdef ARGS
 	$(TEST) $(ARGS)
 else
-	$(TEST) --numprocesses=2 --dist=worksteal --ignore=tests/hostile
+	$(TEST) --numprocesses=3 --dist=worksteal --ignore=tests/hostile # of two cores, waiting takes a quarter
 	$(TEST) tests/hostile # alone, as it measures
 endif
 

@@ -32,7 +32,7 @@ def test_sigterm_ends_with_status_zero(database: str, tmp_path: Path) -> None:
 
 def test_sigint_is_as_good_as_sigterm(database: str, tmp_path: Path) -> None:
     """Ctrl+C ends the service in the same orderly way."""
-    with serving(database, tmp_path / "log") as server:
+    with serving(database, tmp_path / "log", grpc_listen="off") as server:
         assert server.stop(signal.SIGINT) == 0
 
 

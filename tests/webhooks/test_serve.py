@@ -52,7 +52,7 @@ def test_a_sign_in_and_its_end_are_told(database: str, key_file: str, tmp_path: 
     """A running service tells a webhook, soon and signed, what other processes do to sessions, and logs no secret."""
     back_end = endpoint()
     secret = _create(database, key_file, f"{back_end.url}?token=hidden")
-    with serving(database, tmp_path / "log", webhook_key_file=key_file, log_level="debug") as server:
+    with serving(database, tmp_path / "log", webhook_key_file=key_file, log_level="debug", grpc_listen="off") as server:
         server.token(MARA, BROWSER)
         (created,) = back_end.wait_for(1)
         _end_session(database, created.body)
@@ -76,7 +76,9 @@ def test_an_endpoint_that_hangs_does_not_hold_up_the_end(
     """The service ends in time, with status 0, while an attempt is under way; calls are answered all along."""
     hanging = endpoint(hang=60)
     _create(database, key_file, hanging.url)
-    with serving(database, tmp_path / "log", webhook_key_file=key_file, drain_timeout="0.3") as server:
+    with serving(
+        database, tmp_path / "log", webhook_key_file=key_file, drain_timeout="0.3", grpc_listen="off"
+    ) as server:
         server.token(MARA, BROWSER)
         assert len(hanging.wait_for(1)) == 1
         began = time.monotonic()
@@ -89,7 +91,7 @@ def test_a_lost_key_does_not_stop_the_service(database: str, key_file: str, tmp_
     """Without the key file calls are answered all the same; the log says once that webhooks wait."""
     _create(database, key_file, endpoint().url)
     Path(key_file).unlink()
-    with serving(database, tmp_path / "log", webhook_key_file=key_file) as server:
+    with serving(database, tmp_path / "log", webhook_key_file=key_file, grpc_listen="off") as server:
         _wait_for_log(server, "webhooks wait")
         time.sleep(1.2)  # for another look
         assert server.token(GIGI)
@@ -99,7 +101,7 @@ def test_a_lost_key_does_not_stop_the_service(database: str, key_file: str, tmp_
 
 def test_without_webhooks_nothing_is_loaded_or_said(database: str, key_file: str, tmp_path: Path) -> None:
     """A service that has no webhooks needs no key and logs nothing about them."""
-    with serving(database, tmp_path / "log", webhook_key_file=key_file) as server:
+    with serving(database, tmp_path / "log", webhook_key_file=key_file, grpc_listen="off") as server:
         time.sleep(0.3)  # for the first look
         assert server.stop() == 0
         assert server.logged() == ""
