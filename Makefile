@@ -18,12 +18,14 @@ run: .venv/run.stamp ## Serve the demo data and print lines to try
 SDKS := .venv/workos-10/.stamp .venv/workos-5/.stamp
 # The processes that the tests start would all compile the code anew if none might keep what it compiled.
 TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+# Where tests are that measure how soon something happens.
+ALONE := tests/hostile tests/rpc/test_deadline.py tests/rpc/test_sync.py tests/doors/test_client_gone.py
 test: .venv/dev.stamp tests/interop/node_modules/.stamp $(SDKS) ## Run the whole test suite, or what ARGS says
 ifdef ARGS
 	$(TEST) $(ARGS)
 else
-	$(TEST) --numprocesses=3 --dist=worksteal --ignore=tests/hostile # of two cores, waiting takes a quarter
-	$(TEST) tests/hostile # alone, as it measures
+	$(TEST) --numprocesses=3 --dist=worksteal -m 'not alone' # of two cores, waiting takes a quarter
+	$(TEST) -m alone $(ALONE)
 endif
 
 # Asked for before anything is installed. The versions are in the modules.

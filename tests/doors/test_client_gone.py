@@ -147,6 +147,7 @@ async def test_a_handler_that_does_not_read_notices_too(method: str, sent: int) 
     assert sleeper.how == "cancelled"
 
 
+@pytest.mark.alone
 async def test_a_client_that_has_sent_much_is_missed_too() -> None:
     """Behind more of the request than is read ahead, a handler that does not read is cancelled all the same."""
     sleeper = Sleeper()

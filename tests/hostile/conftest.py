@@ -57,6 +57,11 @@ def either(request: pytest.FixtureRequest, record_property: Any) -> Site:
     return replace(site, report=record_property)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """All of the folder measures."""
+    item.add_marker(pytest.mark.alone)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The figures of the hostile peers."""
     lines = [

@@ -26,6 +26,7 @@ AFTER = 0.1  # seconds in which the handler of an expired call must have been st
 EXPIRED = (4, "deadline exceeded")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("door", DOORS)
 async def test_a_sleeping_handler_is_cancelled_at_the_deadline(door: str, logs: list[Any]) -> None:
     """Within 100 ms of the deadline the handler is cancelled, its `finally` has run, and the client knows."""
@@ -170,6 +171,7 @@ class Busy:
             self._end(context)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("door", STREAM_DOORS)
 @pytest.mark.parametrize("kind", ["generator", "writer"])
 async def test_a_busy_stream_ends_at_the_deadline(door: str, kind: str) -> None:

@@ -134,6 +134,7 @@ async def test_context_variables_go_along() -> None:
     assert variable.get() == 10
 
 
+@pytest.mark.alone
 async def test_nothing_of_it_runs_on_the_loop() -> None:
     """A function that blocks holds up no other call; many run at once, up to the size of the pool."""
     running, most = 0, 0
@@ -318,6 +319,7 @@ class Slow:
             self.closed.set()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("door", STREAM_DOORS)
 @pytest.mark.parametrize("pause", [0, 0.02], ids=["busy", "pausing"])
 async def test_a_generator_is_closed_at_the_deadline(door: str, pause: float) -> None:

@@ -169,9 +169,9 @@ def test_lines_of_a_header_are_one_list() -> None:
 @pytest.mark.parametrize("piece", [",", ";", "q=", " ", "*/*,", ";q=0.5", "a/b;q=1,", "\t;q = "])
 def test_long_headers_are_cheap(piece: str) -> None:
     """Whatever fills a header to its limit, reading it takes no time to speak of."""
-    started = time.perf_counter()
+    started = time.process_time()
     value = "text/event-stream;" + piece * (16_000 // len(piece))
     best(OFFERS, value)
     accepts_gzip(value)
     is_json(value)
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 0.2
