@@ -9,7 +9,7 @@ from authsvc.cli.tokens import lifetime
 from authsvc.cli.users import find
 from authsvc.config import Settings
 from authsvc.domain.clock import SECOND
-from authsvc.domain.machines import IMPERSONATION_LIFE, MAX_REASON
+from authsvc.domain.machines import IMPERSONATION_LIFE, MAX_REASON, is_reason
 from authsvc.domain.sessions import AuthMethod, SignIn
 from authsvc.errors import Refused
 
@@ -66,7 +66,7 @@ def _email(text: str) -> str:
 
 def _reason(text: str) -> str:
     reason = text.strip()
-    if not (0 < len(reason) <= MAX_REASON and reason.isprintable()):
+    if not is_reason(reason):
         raise Refused(f"--reason: must have 1 to {MAX_REASON} characters that can be printed")
     return reason
 

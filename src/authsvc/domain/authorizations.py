@@ -6,9 +6,8 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from authsvc.domain.clock import SECOND
-from authsvc.domain.orgs import OrgState
 from authsvc.domain.sessions import SessionState
-from authsvc.domain.users import USABLE_STATES
+from authsvc.domain.users import may_sign_in
 
 CODE_LIFE = 60 * SECOND
 """How long an authorization code may be exchanged, in microseconds (RFC 9700 and OAuth 2.1: short)."""
@@ -69,7 +68,7 @@ class Standing(NamedTuple):
 
     def is_good(self, at: int) -> bool:
         """Whether user and organization may sign in, and the session, if there is one, goes on at this time."""
-        if self.user_state not in USABLE_STATES or self.org_state != OrgState.ACTIVE:
+        if not may_sign_in(self.user_state, self.org_state):
             return False
         if self.session_id is None:
             return True

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from authsvc.domain.clock import SECOND
-from authsvc.domain.orgs import OrgState
-from authsvc.domain.users import USABLE_STATES
+from authsvc.domain.users import may_sign_in
 
 IMPERSONATION_LIFE = 3600 * SECOND
 """How long somebody may act as another person at most, in microseconds."""
 MAX_REASON = 500  # characters of the reason that an impersonator gives
+
+
+def is_reason(text: str) -> bool:
+    """Whether an impersonator may give this as the reason: it says something, and can be printed."""
+    return 0 < len(text) <= MAX_REASON and text.isprintable()
 
 
 class Machine(NamedTuple):
@@ -35,7 +39,7 @@ class Machine(NamedTuple):
     @property
     def is_usable(self) -> bool:
         """Whether it may do anything at all."""
-        return self.state in USABLE_STATES and self.org_state == OrgState.ACTIVE
+        return may_sign_in(self.state, self.org_state)
 
     @property
     def address(self) -> str:

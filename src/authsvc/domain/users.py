@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from authsvc.domain.orgs import OrgState
+
 
 class UserState(IntEnum):
     """State of an account; the numbers are those of zitadel.user.v1.UserState."""
@@ -19,6 +21,11 @@ class UserState(IntEnum):
 
 # An initial account has not set up everything yet, but may already sign in.
 USABLE_STATES = frozenset({UserState.ACTIVE, UserState.INITIAL})
+
+
+def may_sign_in(state: int, org_state: int) -> bool:
+    """Whether an account in this state, of an organization in that one, can be used."""
+    return state in USABLE_STATES and org_state == OrgState.ACTIVE
 
 
 class UserType(IntEnum):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote_plus
 
 import httpx2
 
-from authsvc import __version__
+from authsvc.identity.http_client import http_client
 from authsvc.identity.source import NoAnswer
 
 TIMEOUT = 5.0
@@ -19,22 +17,13 @@ TIMEOUT = 5.0
 LARGEST = 256 * 1024
 """Bytes of an answer at most."""
 
-# They log addresses, which are nobody's business.
-for _name in ("httpx2", "httpcore2"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
-
 
 class Remote:
     """Asks for JSON objects. Follows no redirects, keeps no cookies, and verifies certificates."""
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout
-        self._client = httpx2.AsyncClient(
-            timeout=timeout,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            headers={"accept": "application/json", "user-agent": f"authsvc/{__version__}"},
-        )
+        self._client = http_client(timeout, {"accept": "application/json"})
 
     async def get(self, url: str) -> dict[str, Any]:
         """The JSON object at an address. Raises `NoAnswer`."""

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from authsvc.domain.clients import Client, ClientState, GrantType
 from authsvc.domain.redirects import is_allowed
 from authsvc.oauth import scopes
-from authsvc.oauth.clients import ClientReader
+from authsvc.oauth.clients import ClientReader, check_grant
 from authsvc.oauth.errors import Code, OAuthError
 from authsvc.oauth.hints import Hint, Hints
 from authsvc.oauth.scopes import ProjectReader
@@ -186,8 +186,7 @@ def _check_kind(client: Client, values: Mapping[str, str]) -> None:
         raise OAuthError("unsupported_response_type", "response_type can only be code")
     if values.get("response_mode", "query") != "query":
         raise OAuthError("invalid_request", "response_mode can only be query")
-    if not client.may(GrantType.AUTHORIZATION_CODE):
-        raise OAuthError("unauthorized_client", "the client may not use this grant type")
+    check_grant(client, GrantType.AUTHORIZATION_CODE)
 
 
 def _challenge(values: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote_plus
 
-from authsvc.domain.clients import Client, ClientState
+from authsvc.domain.clients import Client, ClientState, GrantType
 from authsvc.domain.tokens import token_hash
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenRequest
@@ -101,6 +101,16 @@ def _basic(headers: Sequence[str]) -> Credentials:
     if not colon or not decoded.client_id:
         raise _refused()
     return decoded
+
+
+def check_grant(client: Client, grant: GrantType) -> None:
+    """Make sure that the client may get tokens by a grant type.
+
+    Raises:
+        OAuthError: `unauthorized_client`.
+    """
+    if not client.may(grant):
+        raise OAuthError("unauthorized_client", "the client may not use this grant type")
 
 
 def _is_proven(client: Client, secret: str | None) -> bool:

@@ -10,7 +10,7 @@ import re
 from authsvc.domain.authorizations import Authorized
 from authsvc.domain.clients import Client, GrantType
 from authsvc.domain.clock import Clock, now
-from authsvc.oauth.clients import ClientAuthentication
+from authsvc.oauth.clients import ClientAuthentication, check_grant
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenAnswer, TokenRequest
 from authsvc.oauth.issue import Issuing
@@ -45,8 +45,7 @@ class CodeGrant:
             TooManyAttempts: client authentication has failed too often.
         """
         client = await self._authentication.client(request)
-        if not client.may(GrantType.AUTHORIZATION_CODE):
-            raise OAuthError("unauthorized_client", "the client may not use this grant type")
+        check_grant(client, GrantType.AUTHORIZATION_CODE)
         code, redirect_uri = request.value("code"), request.value("redirect_uri")
         challenge = s256(request.value("code_verifier"))
         # What cannot be good keeps no writer waiting.

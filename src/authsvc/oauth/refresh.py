@@ -9,7 +9,7 @@ import hmac
 from authsvc.domain.authorizations import REUSE_GRACE, RefreshRecord, Terms
 from authsvc.domain.clients import Client, GrantType
 from authsvc.domain.clock import Clock, now
-from authsvc.oauth.clients import ClientAuthentication
+from authsvc.oauth.clients import ClientAuthentication, check_grant
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.exchange import TokenAnswer, TokenRequest
 from authsvc.oauth.issue import Issuing
@@ -47,8 +47,7 @@ class RefreshGrant:
             TooManyAttempts: client authentication has failed too often.
         """
         client = await self._authentication.client(request)
-        if not client.may(GrantType.REFRESH_TOKEN):
-            raise OAuthError("unauthorized_client", "the client may not use this grant type")
+        check_grant(client, GrantType.REFRESH_TOKEN)
         token = request.value("refresh_token")
         # What cannot be good keeps no writer waiting.
         _known(await self._authorizations.by_refresh_token(token), client)

@@ -13,10 +13,9 @@ from authsvc.domain.accounts import Account, Browser, BrowserSession, Proof, Vis
 from authsvc.domain.attempts import Bucket
 from authsvc.domain.authorizations import Terms
 from authsvc.domain.clock import Clock, now
-from authsvc.domain.orgs import OrgState
 from authsvc.domain.sessions import AuthMethod, SignIn
 from authsvc.domain.tokens import new_token, token_hash
-from authsvc.domain.users import USABLE_STATES, UserType, split_login_name
+from authsvc.domain.users import UserType, may_sign_in, split_login_name
 from authsvc.errors import Refused, TooMany
 from authsvc.identity.passwords import Passwords, WeakPassword, check_password
 from authsvc.oauth.device_names import device_name
@@ -284,5 +283,4 @@ def _password_buckets(account: Account | None, name: str, agent_id: int | None, 
 
 
 def _is_usable(account: Account) -> bool:
-    is_person = account.type == UserType.HUMAN
-    return is_person and account.state in USABLE_STATES and account.org_state == OrgState.ACTIVE
+    return account.type == UserType.HUMAN and may_sign_in(account.state, account.org_state)

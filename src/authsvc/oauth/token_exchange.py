@@ -12,7 +12,7 @@ from authsvc.domain.accounts import Account
 from authsvc.domain.authorizations import Holder, Terms
 from authsvc.domain.clock import Clock, now
 from authsvc.domain.ids import parse_id
-from authsvc.domain.machines import IMPERSONATION_LIFE, MAX_REASON, Machine
+from authsvc.domain.machines import IMPERSONATION_LIFE, MAX_REASON, Machine, is_reason
 from authsvc.domain.sessions import AuthMethod, SignIn
 from authsvc.domain.users import AccessTokenType, UserType
 from authsvc.errors import Refused
@@ -146,7 +146,7 @@ class TokenExchangeGrant:
 def _reason(request: TokenRequest) -> str:
     """Why somebody acts as the person, for them to read."""
     reason = request.value("reason").strip()
-    if not (0 < len(reason) <= MAX_REASON and reason.isprintable()):
+    if not is_reason(reason):
         raise OAuthError("invalid_request", f"reason has 1 to {MAX_REASON} characters that can be printed")
     return reason
 

@@ -13,9 +13,10 @@ from authsvc.errors import Unauthenticated, Unavailable
 from authsvc.identity.bearer import REALM, challenge
 from authsvc.oauth.errors import OAuthError
 from authsvc.oauth.guessing import TooManyAttempts
+from authsvc.oauth.keyring import CACHE_LIFE
 from authsvc.oidc.forms import BadForm
 
-CACHED = {"cache-control": "public, max-age=300"}
+CACHED = {"cache-control": f"public, max-age={CACHE_LIFE}"}
 """Of what is the same for everybody and seldom changes; signing keys are published far longer before they are used."""
 _FORM_PROBLEMS = {
     "malformed": "the form cannot be read, or has a field twice",

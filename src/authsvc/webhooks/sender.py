@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import ssl
 from collections.abc import Iterator
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-from authsvc import __version__
+from authsvc.identity.http_client import http_client
 from authsvc.webhooks.outcome import Outcome, answered
 from authsvc.webhooks.signing import HEADER
 
@@ -29,24 +27,15 @@ _FAULTS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ),
 )
 
-# They log addresses, whose path or query may be a secret between the operator and the back end.
-for _name in ("httpx2", "httpcore2"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
-
 
 class HttpSender:
     """Sends to any address. Follows no redirects, keeps no cookies, and verifies certificates."""
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         self._timeout = timeout
-        self._client = httpx2.AsyncClient(
-            timeout=timeout,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            # How many there are at once is the dispatcher's business.
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=16, keepalive_expiry=15.0),
-            headers={"content-type": "application/json", "user-agent": f"authsvc/{__version__}"},
-        )
+        # How many there are at once is the dispatcher's business.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=16, keepalive_expiry=15.0)
+        self._client = http_client(timeout, {"content-type": "application/json"}, limits=limits)
 
     async def send(self, url: str, body: bytes, signature: str) -> Outcome:
         """Make one attempt. It never raises: whatever happens is an outcome.
