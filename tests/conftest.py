@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from harness import BROWSER, GIGI, Server, demo_database, serving
+from harness import BROWSER, GIGI, Server, demo_database, hasty_executor, serving
 
 from authsvc.store.migrate import migrate
 from authsvc.store.sqlite import SqliteExecutor
@@ -44,7 +44,7 @@ def new_database(empty_database: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 async def executor(new_database: Path) -> AsyncIterator[SqliteExecutor]:
     """That database, open."""
-    executor = SqliteExecutor(new_database)
+    executor = hasty_executor(new_database)
     yield executor
     await executor.close()
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from authsvc.cli import main
+from authsvc.store.sqlite import SqliteExecutor, connect
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "demo.yaml"
@@ -81,6 +82,14 @@ def query(url: str, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
+
+
+def hasty_executor(path: Path) -> SqliteExecutor:
+    """An executor that does not wait for the disk: where what a power cut leaves is not the point."""
+    executor = SqliteExecutor(path)
+    executor._writer = connect(path)
+    executor._writer.execute("PRAGMA synchronous = OFF")
+    return executor
 
 
 def demo_database(folder: Path, file: Path = DEMO) -> str:

@@ -58,6 +58,7 @@ def test_defaults() -> None:
         "http": "zttp",
         "reflection": True,
         "docs": True,
+        "account": True,
         "cors_origins": (),
         "cors_credentials": False,
         "cors_headers": (),

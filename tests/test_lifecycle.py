@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -30,10 +32,38 @@ def test_sigterm_ends_with_status_zero(database: str, tmp_path: Path) -> None:
         assert not [child for child in children if Path(f"/proc/{child}").exists()]
 
 
-def test_sigint_is_as_good_as_sigterm(database: str, tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Life:
+    """What there was of a service while it ran, and what is left of it."""
+
+    workers: int
+    grpcio_address: str
+    health: str
+    token: str
+    status: int
+    log: str
+    database_url: str
+
+
+@pytest.fixture(scope="module")
+def life(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """A service without grpcio's port that says all it can, from its start over a few requests to Ctrl+C."""
+    folder = tmp_path_factory.mktemp("life")
+    url = f"sqlite:///{shutil.copy(demo, folder)}"
+    with serving(url, folder / "log", log_level="debug", grpc_listen="off") as server:
+        workers, token = len(_children(server)), server.token(GIGI, BROWSER)
+        with httpx2.Client(base_url=server.url, verify=NO_CERTIFICATES) as client:
+            health = client.get("/debug/healthz").text
+            for sent in (token, token[:-1]):
+                client.get("/auth/v1/users/me?canary=q", headers={"authorization": f"Bearer {sent}"})
+                client.post("/auth/v1/usergrants/me/_search", content=b'{"canary": 1}')
+        status = server.stop(signal.SIGINT)
+        return Life(workers, server.grpcio_address, health, token, status, server.logged(), url)
+
+
+def test_sigint_is_as_good_as_sigterm(life: Life) -> None:
     """Ctrl+C ends the service in the same orderly way."""
-    with serving(database, tmp_path / "log", grpc_listen="off") as server:
-        assert server.stop(signal.SIGINT) == 0
+    assert life.status == 0
 
 
 def test_sigterm_before_ready(database: str) -> None:
@@ -79,12 +109,11 @@ def test_new_connections_are_refused_during_the_drain(database: str, tmp_path: P
         assert server.process.wait(10) == 0
 
 
-def test_only_the_one_address(database: str, tmp_path: Path) -> None:
+def test_only_the_one_address(life: Life) -> None:
     """With grpc_listen off there is one worker and no second port."""
-    with serving(database, tmp_path / "log", grpc_listen="off") as server:
-        assert server.grpcio_address == ""
-        assert len(_children(server)) == 1
-        assert httpx2.get(f"{server.url}/debug/healthz").text == "ok"
+    assert life.grpcio_address == ""
+    assert life.workers == 1
+    assert life.health == "ok"
 
 
 def test_httptools_serves_http_1(database: str, tmp_path: Path) -> None:
@@ -136,28 +165,17 @@ def test_no_database_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
-def test_activity_is_written_down_at_the_end(database: str, tmp_path: Path) -> None:
+def test_activity_is_written_down_at_the_end(life: Life) -> None:
     """When a session was used last is in the database once the service has ended, though it is written behind."""
-    with serving(database, tmp_path / "log", grpc_listen="off") as server:
-        token = server.token(GIGI, BROWSER)
-        headers = {"authorization": f"Bearer {token}"}
-        assert httpx2.get(f"{server.url}/auth/v1/users/me", headers=headers, verify=NO_CERTIFICATES).status_code == 200
-        server.stop()
     used = "SELECT active_at >= created_at FROM sessions WHERE active_at IS NOT NULL"
-    assert query(database, used) == [(1,)]
+    assert query(life.database_url, used) == [(1,)]
 
 
-def test_logs_hold_no_token(database: str, tmp_path: Path) -> None:
+def test_logs_hold_no_token(life: Life) -> None:
     """No token, and no header or body of a request, ever reaches the log."""
-    with serving(database, tmp_path / "log", log_level="debug", grpc_listen="off") as server:
-        token = server.token(GIGI, BROWSER)
-        for sent in (token, token[:-1]):
-            httpx2.get(f"{server.url}/auth/v1/users/me?canary=q", headers={"authorization": f"Bearer {sent}"})
-            httpx2.post(f"{server.url}/auth/v1/usergrants/me/_search", content=b'{"canary": 1}')
-        server.stop()
-        assert token[:-1] not in server.logged()
-        assert "canary" not in server.logged()
-        assert server.logged().count('"event":"call"') == 4
+    assert life.token[:-1] not in life.log
+    assert "canary" not in life.log
+    assert life.log.count('"event":"call"') == 4
 
 
 def test_broken_headers_do_not_bring_a_token_into_the_log(database: str, tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from authsvc_account.v1 import account_pb2
 from authsvc_workos.user_management.v1 import authentication_pb2, events_pb2, user_management_pb2
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from zitadel import auth_pb2
 
+from authsvc.api.account import AccountServicer
 from authsvc.api.auth import AuthServicer
 from authsvc.api.authentication import AuthenticationServicer
 from authsvc.api.events import EventsServicer
@@ -24,7 +26,6 @@ from authsvc.domain.ids import IdSource
 from authsvc.doors.asgi import OneAddress
 from authsvc.doors.asgi_types import App
 from authsvc.doors.cors import CLOSED, Cors
-from authsvc.doors.docs import Docs
 from authsvc.doors.grpc_h2 import GrpcH2
 from authsvc.doors.grpc_web import GrpcWeb
 from authsvc.doors.json import ZITADEL, Json
@@ -43,6 +44,7 @@ from authsvc.rpc.method import Method, declared_permission, service_methods
 from authsvc.rpc.pipeline import Pipeline
 from authsvc.store.activity import SessionActivity
 from authsvc.store.backends import BackendReads
+from authsvc.store.client_writes import ClientWrites
 from authsvc.store.executor import Executor
 from authsvc.store.open import open_store
 from authsvc.store.reads import Reads
@@ -50,8 +52,11 @@ from authsvc.store.revision import answers
 from authsvc.store.writes import Writes
 from authsvc.telemetry.calls import CallLog
 from authsvc.transcoding import Transcoder
+from authsvc.web.account import account_client, account_page
+from authsvc.web.docs import docs
 
 AUTH: ServiceDescriptor = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
+ACCOUNT: ServiceDescriptor = account_pb2.DESCRIPTOR.services_by_name["AccountService"]
 USER_MANAGEMENT: ServiceDescriptor = user_management_pb2.DESCRIPTOR.services_by_name["UserManagementService"]
 AUTHENTICATION: ServiceDescriptor = authentication_pb2.DESCRIPTOR.services_by_name["AuthenticationService"]
 EVENTS: ServiceDescriptor = events_pb2.DESCRIPTOR.services_by_name["EventsService"]
@@ -81,8 +86,8 @@ class Service:
 
     `warm` makes ready what the first request would have to wait for, in its own time once the service serves.
     `endings` write what is still to be written when the service closes, `apart` are the endpoints and pages of signing
-    in by path. `docs` tells whether the description of the JSON API is served, `cors` which pages may call the one
-    address.
+    in by path. `docs` tells whether the description of the JSON API is served, `account` whether the account page is,
+    `cors` which pages may call the one address.
     """
 
     methods: dict[str, Method]
@@ -94,6 +99,7 @@ class Service:
     endings: Sequence[Action] = ()
     apart: Mapping[str, App] = field(default_factory=dict)
     docs: bool = True
+    account: bool = True
     cors: Cors = CLOSED
     warm: Action = _nothing
 
@@ -105,7 +111,11 @@ class Service:
         if self.docs:
             permissions = {each.descriptor.full_name: each.permission for each in self.methods.values()}
             faces = [zitadel.transcoder, workos.transcoder]
-            fixed |= dict.fromkeys(Docs.PATHS, Docs(describe(faces, lambda method: permissions[method.full_name])))
+            described = docs(describe(faces, lambda method: permissions[method.full_name]))
+            fixed |= dict.fromkeys(described.paths, described)
+        if self.account:
+            page = account_page()
+            fixed |= dict.fromkeys(page.paths, page)
         return OneAddress(
             grpc=GrpcH2(self.methods, self.limits),
             grpc_web=GrpcWeb(self.methods, self.limits),
@@ -144,7 +154,9 @@ async def open_service(settings: Settings) -> Service:
     activity = Activity(SessionActivity(executor))
     stores = Stores(executor, writes, reads, backends)
     try:
-        engine, sign_ins = await open_auth_server(settings, stores, keys, activity)
+        engine, sign_ins, accounts = await open_auth_server(settings, stores, keys, activity)
+        if settings.account:
+            await ClientWrites(writes).keep(account_client(settings.issuer))
     except Refused as error:
         await executor.close()
         raise StartupError(str(error)) from None
@@ -153,6 +165,7 @@ async def open_service(settings: Settings) -> Service:
     pipeline = Pipeline(users, keys, CallLog(), settings.call_timeout, settings.max_calls)
     api: list[tuple[ServiceDescriptor, object]] = [
         (AUTH, AuthServicer(reads)),
+        (ACCOUNT, AccountServicer(accounts)),
         (USER_MANAGEMENT, UserManagementServicer(backends, writes)),
         (
             AUTHENTICATION,
@@ -182,6 +195,7 @@ async def open_service(settings: Settings) -> Service:
         (keys.close, activity.close, foreign.close),
         dict.fromkeys(PATHS, oidc_app(engine)),
         settings.docs,
+        settings.account,
         settings.cors(),
         engine.keyring.warm,
     )
@@ -190,7 +204,7 @@ async def open_service(settings: Settings) -> Service:
 def api_document() -> dict[str, Any]:
     """The OpenAPI document of the JSON API; needs no store."""
     transcoders = [
-        Transcoder(AUTH.methods, prefix=JSON_PREFIX, dialect=ZITADEL),
+        Transcoder([*AUTH.methods, *ACCOUNT.methods], prefix=JSON_PREFIX, dialect=ZITADEL),
         Transcoder([*USER_MANAGEMENT.methods, *AUTHENTICATION.methods, *EVENTS.methods], dialect=WORKOS),
     ]
     return describe(transcoders, partial(declared_permission, public=PUBLIC))

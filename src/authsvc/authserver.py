@@ -58,10 +58,14 @@ class Stores(NamedTuple):
 
 
 class AuthServer(NamedTuple):
-    """The authorization server by those who ask it: its own endpoints and pages, and back ends with pages of theirs."""
+    """The authorization server by those who ask it.
+
+    These are its own endpoints and pages, back ends with pages of theirs, and people who sign out with a token.
+    """
 
     engine: Engine
     back_ends: BackEndSignIns
+    accounts: Accounts
 
 
 async def open_auth_server(settings: Settings, stores: Stores, keys: KeyAuthenticator, watch: Watch) -> AuthServer:
@@ -112,4 +116,4 @@ async def open_auth_server(settings: Settings, stores: Stores, keys: KeyAuthenti
     )
     back_end_clients = BackEndClients(clients, guessing, keys)
     back_ends = BackEndSignIns(back_end_clients, engine.sign_ins, accounts, authorizations, keyring, backends, terms)
-    return AuthServer(engine, back_ends)
+    return AuthServer(engine, back_ends, accounts)

@@ -263,6 +263,9 @@ class Settings(BaseModel):
     )
     reflection: bool = Field(default=True, description="serve gRPC reflection")
     docs: bool = Field(default=True, description="serve /openapi.json and /docs, a page to try the JSON API")
+    account: bool = Field(
+        default=True, description="serve /account, the page where people see who they are and switch accounts"
+    )
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
         default=(), description="origins whose pages may call, separated by commas, or `*` for all"
     )

@@ -11,6 +11,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "Errors.Limit.ExceedsMaximum": "{field}: must not exceed {maximum}",
         "Errors.Store.Unavailable": "The service is temporarily unavailable",
         "Errors.User.NotFound": "User could not be found",
+        "Errors.UserAgent.NotFound": "The token belongs to no browser",
+        "Errors.UserSession.NotFound": "The browser has no such session",
     },
 }
 DEFAULT_LANGUAGE = "en"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from harness import hasty_executor
 from zitadel import auth_pb2, object_pb2
 
 from authsvc import directory
@@ -20,7 +21,6 @@ from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import Caller
 from authsvc.store.migrate import migrate
 from authsvc.store.reads import Reads
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 Data = dict[str, Any]
@@ -146,7 +146,7 @@ class World:
 
     def __init__(self, path: Path, data: Data) -> None:
         self.oracle = Oracle(data)
-        self.executor = SqliteExecutor(path)
+        self.executor = hasty_executor(path)
         self.writes = Writes(self.executor)
         reads = Reads(self.executor)
         self._authenticator = Authenticator(reads)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import yaml
 from authsvc_workos.user_management.v1 import events_pb2
 from authsvc_workos.user_management.v1 import user_management_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
+from harness import hasty_executor
 
 from authsvc import directory
 from authsvc.api.events import EventsServicer
@@ -102,14 +106,29 @@ class World:
         )
 
 
-@pytest.fixture
-async def world(executor: SqliteExecutor, tmp_path: Path) -> World:
-    """People without sessions."""
-    file = tmp_path / "directory.yaml"
+@pytest.fixture(scope="module")
+def people(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a database with people without sessions; to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("people")
+    path = Path(shutil.copy(empty_database, folder))
+    file = folder / "directory.yaml"
     file.write_text(yaml.safe_dump(DIRECTORY))
-    made = World(executor)
-    await directory.apply(made.writes, directory.read(file))
-    return made
+
+    async def fill() -> None:
+        made = World(hasty_executor(path))
+        await directory.apply(made.writes, directory.read(file))
+        await made.executor.close()
+
+    asyncio.run(fill())
+    return path
+
+
+@pytest.fixture
+async def world(people: Path, tmp_path: Path) -> AsyncIterator[World]:
+    """People without sessions."""
+    made = World(hasty_executor(Path(shutil.copy(people, tmp_path))))
+    yield made
+    await made.executor.close()
 
 
 async def test_nobody_signed_in(world: World) -> None:

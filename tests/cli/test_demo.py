@@ -97,7 +97,7 @@ def test_the_printed_password_signs_in(demo_run: tuple[subprocess.Popen[str], st
     _, text = demo_run
     (password,) = re.findall(r"^# password .*: (\S+)$", text, re.MULTILINE)
     (line,) = re.findall(r"^# TOKEN=\$\((.*)\)$", text, re.MULTILINE)
-    assert re.search(r"^# sign in with a browser: http://127\.0\.0\.1:\d+/login$", text, re.MULTILINE)
+    assert re.search(r"^# sign in with a browser: http://127\.0\.0\.1:\d+/account$", text, re.MULTILINE)
     arguments = [sys.executable, "-m", "authsvc", *line.split()[1:], "--no-browser"]
     variables = environment({"XDG_CONFIG_HOME": str(tmp_path)})
     with subprocess.Popen(arguments, stdout=-1, stderr=-1, text=True, env=variables) as process:
@@ -190,4 +190,6 @@ def test_lines_follow_the_settings(tmp_path: Path) -> None:
     assert "user_management" not in demo.lines(Settings(), addresses, trial._replace(person=None))
     assert "password" not in demo.lines(Settings(), addresses, trial._replace(password=None))
     assert f"login --issuer https://127.0.0.1:8443 --cacert {tmp_path}/c.pem --print" in secured
-    assert "https://a.example/login\n" in demo.lines(Settings(issuer="https://a.example"), addresses, trial)
+    for account, page in ((True, "account"), (False, "login")):
+        shown = demo.lines(Settings(issuer="https://a.example", account=account), addresses, trial)
+        assert f"# sign in with a browser: https://a.example/{page}\n" in shown

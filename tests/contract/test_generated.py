@@ -11,21 +11,24 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from harness import ROOT
 
 GENERATED = ROOT / "generated"
-NPM = ROOT / "tests" / "interop" / "node_modules" / "swagger-ui-dist"
+WEB = ROOT / "src" / "authsvc" / "web"
+NPM = WEB / "node_modules" / "swagger-ui-dist"
 
 
 # What the recipe writes in each folder; what else stands there is named beside it.
-FOLDERS = ("zitadel", "authsvc_workos")
-CONTRACT = Path("authsvc_web") / "contract.binpb"
+FOLDERS = ("zitadel", "authsvc_account", "authsvc_workos")
+FOR_SERVER = Path("web") / "authsvc_web"
+CONTRACT = FOR_SERVER / "contract.binpb"
 
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what `make generate-code` makes of the contract."""
+    """A folder with what `make generate` makes of the contract and of the account page's source."""
     folder = tmp_path_factory.mktemp("generated")
     # By the programs that run this test, and without bringing others along.
-    own = [f"BIN={sysconfig.get_path('scripts')}", "--assume-old=.venv/dev.stamp"]
-    done = run("make", "generate-code", f"OUT={folder}", *own)
+    installed = (".venv/dev.stamp", WEB / "node_modules" / ".stamp", WEB / "build" / ".stamp")
+    own = [f"BIN={sysconfig.get_path('scripts')}", *(f"--assume-old={path}" for path in installed)]
+    done = run("make", "generate", f"OUT={folder}", *own)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -48,7 +51,7 @@ def differing(one: Path, other: Path) -> list[str]:
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_generated_code_is_that_of_the_contract(fresh: Path, folder: str) -> None:
     """Each folder holds what `make generate` would write now, and nothing else."""
-    assert len(contents(fresh / folder)) > 5
+    assert len(contents(fresh / folder)) > 2
     assert differing(GENERATED / folder, fresh / folder) == [], "run `make generate`"
 
 
@@ -59,10 +62,11 @@ def test_the_descriptors_are_those_of_the_contract(fresh: Path) -> None:
 
 def test_nothing_else_is_generated(fresh: Path) -> None:
     """`generated/` has the folders of the contract, that of files for the server itself, and no other."""
-    assert {path.name for path in GENERATED.iterdir()} == {*FOLDERS, "authsvc_web"}
-    assert {path.name for path in fresh.iterdir()} == {*FOLDERS, "authsvc_web"}
-    top = {name.partition("/")[0] for name in contents(GENERATED / "authsvc_web")}
-    assert top == {"__init__.py", "contract.binpb", "docs"}
+    assert {path.name for path in GENERATED.iterdir()} == {*FOLDERS, "web"}
+    assert {path.name for path in fresh.iterdir()} == {*FOLDERS, "web"}
+    assert [path.name for path in (GENERATED / "web").iterdir()] == ["authsvc_web"]
+    top = {name.partition("/")[0] for name in contents(GENERATED / FOR_SERVER)}
+    assert top == {"__init__.py", "account", "contract.binpb", "docs"}
 
 
 def test_no_module_is_named_as_a_client_is() -> None:
@@ -75,22 +79,28 @@ def test_no_module_is_named_as_a_client_is() -> None:
 
 
 def test_files_for_browsers_are_those_of_the_npm_package() -> None:
-    """`generated/authsvc_web` holds copies of what npm has brought, licenses included, and no source maps."""
+    """`docs` holds copies of what npm has brought, licenses included, and no source maps."""
     if not NPM.is_dir():
-        pytest.fail("tests/interop/node_modules is missing: `make test` installs it", pytrace=False)
-    ours = contents(GENERATED / "authsvc_web" / "docs")
+        pytest.fail("src/authsvc/web/node_modules is missing: `make test` installs it", pytrace=False)
+    ours = contents(GENERATED / FOR_SERVER / "docs")
     assert {name: (NPM / name).read_bytes() for name in ours} == ours, "run `make generate`"
     assert {"LICENSE", "NOTICE", "swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt"} < ours.keys()
     assert [name for name in ours if name.endswith(".map")] == []
+
+
+def test_the_account_page_is_that_of_its_source(fresh: Path) -> None:
+    """`account` holds what `make generate` would build now, and nothing else."""
+    built = FOR_SERVER / "account"
+    assert {"account.js", "account.css", "index.html", "LICENSES.txt"} < contents(fresh / built).keys()
+    assert differing(GENERATED / built, fresh / built) == [], "run `make generate`"
 
 
 def test_comments_of_the_contract_come_with_it() -> None:
     """The descriptors in `generated/` are those of our files alone, and have kept their comments."""
     found = FileDescriptorSet.FromString((GENERATED / CONTRACT).read_bytes()).file
     proto = ROOT / "proto"
-    names = {
-        str(path.relative_to(proto)) for owner in ("zitadel", "workos") for path in (proto / owner).rglob("*.proto")
-    }
+    owners = ("authsvc", "zitadel", "workos")
+    names = {str(path.relative_to(proto)) for owner in owners for path in (proto / owner).rglob("*.proto")}
     assert {file.name for file in found} == names
     assert all(file.source_code_info.location for file in found)
 

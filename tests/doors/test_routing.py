@@ -15,13 +15,13 @@ from grpc.aio import insecure_channel
 from transcoding.foreign import method, rule
 
 from authsvc.doors.asgi import OneAddress
-from authsvc.doors.docs import Docs
 from authsvc.doors.json import Json
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import peer_of
 from authsvc.doors.probes import Probes
 from authsvc.errors import StartupError
 from authsvc.rpc.method import Method
+from authsvc.web.docs import docs
 
 GRPC, WEB, JSON, FACE, PROBES, DOCS = "grpc", "grpc_web", "json", "another face", "probes", "docs"
 ROUTES = [
@@ -87,7 +87,7 @@ async def test_the_content_type_chooses_the_door(
 
         return app
 
-    fixed = dict.fromkeys(Probes.PATHS, door(PROBES)) | dict.fromkeys(Docs.PATHS, door(DOCS))
+    fixed = dict.fromkeys(Probes.PATHS, door(PROBES)) | dict.fromkeys(docs({}).paths, door(DOCS))
     app = OneAddress(
         grpc=door(GRPC),
         grpc_web=door(WEB),

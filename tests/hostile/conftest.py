@@ -14,8 +14,8 @@ from harness import GIGI, serving
 from hostile.neighbour import Neighbour
 from hostile.site import Site, worker_of
 
-# What the tests wait for, in seconds; the real limits are some ten times as long.
-IMPATIENT = {"head_timeout": "1", "body_timeout": "1.5", "stall_timeout": "1", "call_timeout": "1.5"}
+# What the tests wait for, in seconds; the real limits are more than ten times as long.
+IMPATIENT = {"head_timeout": "0.6", "body_timeout": "0.8", "stall_timeout": "0.6", "call_timeout": "0.8"}
 _FOLDER = "tests/hostile/"
 
 

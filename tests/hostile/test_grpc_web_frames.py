@@ -16,10 +16,10 @@ _CLOSE = (b"connection", b"close")
 
 
 def _zeros(size: int, wbits: int) -> bytes:
-    """Compressed zeros."""
+    """Compressed zeros without an end. Each MiB is compressed by itself, so that one can be repeated."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, wbits)
-    piece = bytes(MIB)
-    return b"".join([*(deflate.compress(piece) for _ in range(size // MIB)), deflate.flush()])
+    first, other = (deflate.compress(bytes(MIB)) + deflate.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    return first + other * (size // MIB - 1)
 
 
 GZIP, ZLIB = 31, 15

@@ -178,7 +178,7 @@ def test_who_does_not_read_is_cut_off(site: Site) -> None:
             peer.write(window_update(2**30))
             for stream in range(1, 41, 2):
                 peer.write(request(stream, REFLECTION) + frame(DATA, 0, stream, _ASK * 100), 0.2)
-            time.sleep(2.0)
+            time.sleep(1.2)
             assert peer.ends(3.0)
 
     site.endures(attack, memory=24 * MIB)

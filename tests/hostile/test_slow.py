@@ -19,9 +19,9 @@ _BODY = head("POST", HEALTH, (b"content-type", WEB), (b"content-length", b"1000"
 
 # By name: seconds until the clients are cut off, and what they send at first, then again and again.
 SLOW: dict[str, tuple[float, list[tuple[bytes, bytes]]]] = {
-    "heads": (1.0, [(b"G", b"E"), (_GET[:-2] + b"x: ", b"y"), (_GET[:-2], b"x: y\r\n"), (PREFACE[:10], b"")]),
+    "heads": (0.6, [(b"G", b"E"), (_GET[:-2] + b"x: ", b"y"), (_GET[:-2], b"x: y\r\n"), (PREFACE[:10], b"")]),
     "bodies": (
-        1.5,
+        0.8,
         [
             (_BODY, b"\0"),
             (head("POST", HEALTH, (b"content-type", WEB), (b"transfer-encoding", b"chunked")), b"1\r\n\0\r\n"),

@@ -258,6 +258,18 @@ async def test_scopes(scope: str | None, *, enough: bool) -> None:
     assert (error.id, error.scope) == ("AUTHSVC-SC001", "openid")
 
 
+async def test_the_scope_is_that_of_the_permission() -> None:
+    """A method with a permission of its own needs the scope of that one, and no other makes up for it."""
+    for scope, enough in {"sign_out": True, "openid profile": False}.items():
+        authenticator = Authenticator(Tokens(RECORD._replace(scope=scope)), lambda: NOW)
+        if enough:
+            assert (await authenticator.caller([f"Bearer {TOKEN}"], [], "sign_out")).user_id == RECORD.user_id
+        else:
+            with pytest.raises(InsufficientScope) as caught:
+                await authenticator.caller([f"Bearer {TOKEN}"], [], "sign_out")
+            assert caught.value.scope == "sign_out"
+
+
 @pytest.mark.parametrize("changed", UNUSABLE.values(), ids=UNUSABLE.keys())
 async def test_scopes_of_unusable_tokens(changed: dict[str, Any]) -> None:
     """What a token that cannot be used would have been good for is told to nobody."""

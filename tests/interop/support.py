@@ -122,11 +122,11 @@ def node(script: Path, *arguments: str) -> str:
     return run(NODE, script, *arguments).stdout
 
 
-def json_answer(server: Server, token: str, method: str) -> Any:
-    """What plain JSON answers to a call of `CALLS`."""
-    verb, path, request = CALLS[method]
+def json_answer(server: Server, token: str, method: str, request: dict[str, Any] | None = None) -> Any:
+    """What plain JSON answers to a call of `CALLS`, or to one with another request."""
+    verb, path, usual = CALLS[method]
     with httpx2.Client(base_url=server.url, trust_env=False, verify=NO_CERTIFICATES) as client:
-        content = orjson.dumps(request) if verb == "POST" else None
+        content = orjson.dumps(usual if request is None else request) if verb == "POST" else None
         response = client.request(verb, path, content=content, headers={"authorization": f"Bearer {token}"})
     return orjson.loads(response.content)
 

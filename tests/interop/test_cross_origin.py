@@ -60,7 +60,7 @@ def servers(
     policies["anybody"] = {"cors_origins": "*", **tls(folder)}
     with ExitStack() as stack:
         running = {
-            name: stack.enter_context(serving(server.database_url, folder / f"{name}.log", **policy))
+            name: stack.enter_context(serving(server.database_url, folder / f"{name}.log", grpc_listen="off", **policy))
             for name, policy in policies.items()
         }
         yield {**running, "greedy": running["plain"], "closed": server}

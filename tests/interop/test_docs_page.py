@@ -9,6 +9,11 @@ import pytest
 from harness import Server
 from interop.support import CALLS, HERE, browser, json_answer, node
 
+FOR_PEOPLE = [
+    ("GET", "/auth/v1/healthz"),
+    ("DELETE", "/auth/v1/users/me/sessions"),
+    ("DELETE", "/auth/v1/users/me/sessions/{sessionId}"),
+]
 FOR_BACK_ENDS = [
     ("GET", "/events"),
     ("GET", "/user_management/users"),
@@ -30,7 +35,7 @@ def visit(server: Server, gigi: str) -> Any:
 def test_the_page_shows_every_operation(visit: Any) -> None:
     """It lists the operations of the document."""
     assert visit["title"] == "authsvc"
-    expected = {(verb, path) for verb, path, _ in CALLS.values()} | {("GET", "/auth/v1/healthz"), *FOR_BACK_ENDS}
+    expected = {(verb, path) for verb, path, _ in CALLS.values()} | {*FOR_PEOPLE, *FOR_BACK_ENDS}
     assert {tuple(operation) for operation in visit["operations"]} == expected
 
 

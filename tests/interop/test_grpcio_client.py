@@ -26,6 +26,7 @@ from zitadel.auth_pb2_grpc import AuthServiceStub
 OPTIONS = [("grpc.enable_http_proxy", 0)]
 TIMEOUT = 10
 SERVICES = ["", SERVICE]
+ACCOUNT = "authsvc.account.v1.AccountService"
 FOR_BACK_ENDS = [f"workos.user_management.v1.{name}Service" for name in ("Authentication", "Events", "UserManagement")]
 SERVING = HealthCheckResponse.SERVING
 
@@ -119,7 +120,7 @@ def test_health_list(channel: grpc.Channel) -> None:
     """The list tells every service and its state."""
     response = HealthStub(channel).List(HealthListRequest(), timeout=TIMEOUT)
     assert {name: status.status for name, status in response.statuses.items()} == dict.fromkeys(
-        [*SERVICES, *FOR_BACK_ENDS], SERVING
+        [*SERVICES, ACCOUNT, *FOR_BACK_ENDS], SERVING
     )
 
 
@@ -164,6 +165,7 @@ def test_reflection(channel: grpc.Channel, version: str) -> None:
         "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         *FOR_BACK_ENDS,
+        ACCOUNT,
         SERVICE,
     }
     assert unknown.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]

@@ -24,6 +24,7 @@ from interop.support import (
 from zitadel.message_pb2 import ErrorDetail
 
 SERVICES = {
+    "authsvc.account.v1.AccountService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from harness import hasty_executor
 from oauth.people import START
 from oauth.realm import Realm, Switch
 
-from authsvc.store.sqlite import SqliteExecutor, connect
+from authsvc.store.sqlite import SqliteExecutor
 
 
 @pytest.fixture(scope="session")
@@ -35,16 +36,8 @@ async def realm(one_realm: tuple[Realm, Path], tmp_path: Path) -> AsyncIterator[
     """People and clients in a database of their own, at the beginning of time."""
     realm, path = one_realm
     assert isinstance(realm.executor, Switch)
-    realm.executor.inner = _without_waiting(Path(shutil.copy(path, tmp_path)))
+    realm.executor.inner = hasty_executor(Path(shutil.copy(path, tmp_path)))
     realm.at = START
     realm.wire()
     yield realm
     await realm.executor.close()
-
-
-def _without_waiting(path: Path) -> SqliteExecutor:
-    """An executor that does not wait for the disk: what is tested here is who wins, not what a power cut leaves."""
-    executor = SqliteExecutor(path)
-    executor._writer = connect(path)
-    executor._writer.execute("PRAGMA synchronous = OFF")
-    return executor

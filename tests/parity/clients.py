@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import grpc
 import httpx2
+from authsvc_account.v1 import account_pb2
 from authsvc_workos.user_management.v1 import events_pb2, user_management_pb2
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -22,6 +23,7 @@ from zitadel import auth_pb2, message_pb2
 Headers = Mapping[str, str]
 _SERVICES: dict[str, ModuleType] = {
     "zitadel.auth.v1.AuthService": auth_pb2,
+    "authsvc.account.v1.AccountService": account_pb2,
     "workos.user_management.v1.UserManagementService": user_management_pb2,
     "workos.user_management.v1.EventsService": events_pb2,
 }
@@ -31,6 +33,8 @@ _ROUTES = {
     "GetMyUser": ("GET", "/auth/v1/users/me"),
     "ListMyUserSessions": ("POST", "/auth/v1/users/me/sessions/_search"),
     "ListMyUserGrants": ("POST", "/auth/v1/usergrants/me/_search"),
+    "SignOut": ("DELETE", "/auth/v1/users/me/sessions/{session_id}"),
+    "SignOutAll": ("DELETE", "/auth/v1/users/me/sessions"),
 }
 # Entries of the response that differ from call to call, or that the protocol itself adds.
 _VOLATILE = {
@@ -173,10 +177,11 @@ async def json(target: Target, method: str, request: Message, headers: Headers) 
     verb, route = _ROUTES.get(method, ("POST", f"/auth/v1/{method}"))
     body = json_format.MessageToJson(request).encode() if verb == "POST" else b""
     async with httpx2.AsyncClient(verify=NO_CERTIFICATES) as client:
-        response = await client.request(verb, target.url + route, content=body, headers=dict(headers))
+        url = target.url + route.format(**{field.name: value for field, value in request.ListFields()})
+        response = await client.request(verb, url, content=body, headers=dict(headers))
     assert response.headers["content-type"] == "application/json"
     if response.status_code == 200:
-        answer = getattr(auth_pb2, f"{method}Response")()
+        answer = _answer(method, b"")
         json_format.Parse(response.content, answer)
         return Outcome(grpc.StatusCode.OK, answer=answer, metadata=_stable(response.headers))
     status = Status()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from authsvc_account.v1.account_pb2 import SignOutAllRequest, SignOutRequest
 from google.protobuf.message import Message
 from harness import BROWSER, GIGI, Server, command, serving
 from parity.clients import CLIENTS, Outcome, Target
@@ -51,6 +52,23 @@ CASES = {
     "sessions of the browser": Case(OK, method="ListMyUserSessions", request=SESSIONS),
     "no browser, no sessions": Case(
         OK, method="ListMyUserSessions", request=SESSIONS, headers=_with(authorization="Bearer {machine}")
+    ),
+    "somebody is signed out": Case(OK, method="SignOut", request=SignOutRequest(session_id="69629023906488335")),
+    "somebody of another browser": Case(
+        grpc.StatusCode.NOT_FOUND,
+        "The browser has no such session (AUTHSVC-SE001)",
+        method="SignOut",
+        request=SignOutRequest(session_id="69629023906488338"),
+    ),
+    "no browser to sign out of": Case(
+        grpc.StatusCode.NOT_FOUND,
+        "The token belongs to no browser (AUTHSVC-SE002)",
+        method="SignOutAll",
+        request=SignOutAllRequest(),
+        headers=_with(authorization="Bearer {machine}"),
+    ),
+    "signing out without a token": Case(
+        UNAUTHENTICATED, "auth header missing", method="SignOutAll", request=SignOutAllRequest(), headers={}
     ),
     "all grants": Case(OK, method="ListMyUserGrants", request=auth_pb2.ListMyUserGrantsRequest()),
     "a page of grants": Case(OK, method="ListMyUserGrants", request=_grants(offset=1, limit=1, asc=True)),

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from harness import hasty_executor
 
 from authsvc import directory
 from authsvc.domain.clock import SECOND
@@ -17,7 +18,6 @@ from authsvc.domain.ulid import Ulid, parse_ulid, ulid
 from authsvc.store import backends
 from authsvc.store.backends import BackendReads
 from authsvc.store.executor import Prepared
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 BEGINNING = 1_700_000_000 * SECOND
@@ -82,7 +82,7 @@ class Store:
     """A database, and time that goes on by a second at each look."""
 
     def __init__(self, path: Path) -> None:
-        self.executor = SqliteExecutor(path)
+        self.executor = hasty_executor(path)
         self.ticks = count(BEGINNING, SECOND)
         self.writes = Writes(self.executor, lambda: next(self.ticks))
         self.now = BEGINNING

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from authsvc.domain.clients import Client, GrantType
+from authsvc.domain.clients import Client, ClientState, GrantType
 from authsvc.domain.clock import SECOND, now
 from authsvc.domain.tokens import token_hash
 from authsvc.errors import Refused
@@ -17,6 +17,7 @@ from authsvc.store.executor import Prepared, Row, Transaction
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
+CODE = (GrantType.AUTHORIZATION_CODE,)
 DEVICE = (GrantType.DEVICE_CODE,)
 ROWS = """
 INSERT INTO orgs VALUES (1, 'A', 1, 1, 1, 1, NULL);
@@ -158,3 +159,28 @@ async def test_a_new_secret(executor: SqliteExecutor, two: ClientWrites) -> None
     for client_id in ("x", "p"):
         with pytest.raises(Refused, match="there is no such client"):
             await two.new_secret(client_id)
+
+
+async def test_keep(executor: SqliteExecutor, two: ClientWrites) -> None:
+    """A client of ours is made once and then follows what is said of it; nothing is written when that is the same."""
+    page = NewClient(
+        "Page", "page", public=True, trusted=True, redirect_uris=("https://a.example/page",), grant_types=CODE
+    )
+    await two.keep(page)
+    made = await _client(executor, "page")
+    assert (made.is_public, made.trusted, made.redirect_uris) == (True, True, "https://a.example/page")
+    changes = await _ask(executor, "SELECT max(sequence) FROM changes")
+    await two.keep(page)
+    assert await _ask(executor, "SELECT max(sequence) FROM changes") == changes
+    await two.keep(page._replace(redirect_uris=("https://b.example/page",)))
+    assert await _client(executor, "page") == made._replace(redirect_uris="https://b.example/page")
+
+
+async def test_keep_leaves_a_disabled_client(executor: SqliteExecutor, two: ClientWrites) -> None:
+    """What an operator has disabled does not come back by itself."""
+    page = NewClient("Page", "page", public=True, redirect_uris=("https://a.example/page",), grant_types=CODE)
+    await two.keep(page)
+    await two.disable("page")
+    await two.keep(page._replace(name="Another name"))
+    kept = await _client(executor, "page")
+    assert (kept.name, kept.state) == ("Another name", ClientState.INACTIVE)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import hasty_executor
 
 from authsvc import directory
 from authsvc.domain.webhooks import DeliveryState, Due
@@ -16,7 +17,6 @@ from authsvc.errors import Refused
 from authsvc.store import deliveries as module
 from authsvc.store.deliveries import Deliveries
 from authsvc.store.executor import Prepared
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 NOW = 1_700_000_000_000_000
@@ -34,7 +34,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.now = NOW
-        self.executor = SqliteExecutor(path)
+        self.executor = hasty_executor(path)
         self.writes = Writes(self.executor, lambda: self.now)
         self.deliveries = Deliveries(self.executor, self.writes, lambda: self.now)
 

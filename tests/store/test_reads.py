@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from harness import hasty_executor
 from zitadel import auth_pb2
 
 from authsvc import directory
@@ -22,7 +23,6 @@ from authsvc.identity.caller import Caller
 from authsvc.store import schema
 from authsvc.store.executor import Prepared
 from authsvc.store.reads import Reads
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 HOUR = 3_600 * SECOND
@@ -34,7 +34,7 @@ class Store:
     """A database, and time that goes on by a second at each look."""
 
     def __init__(self, path: Path) -> None:
-        self.executor = SqliteExecutor(path)
+        self.executor = hasty_executor(path)
         ticks = count(BEGINNING, SECOND)
         self.writes = Writes(self.executor, lambda: next(ticks))
         self.reads = Reads(self.executor, lambda: next(ticks))

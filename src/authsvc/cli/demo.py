@@ -42,7 +42,7 @@ KEY={key}
 curl{curl} '{url}/user_management/users/{person}/sessions' -H "Authorization: Bearer $KEY"
 """
 _SIGN_IN = """
-# sign in with a browser: {issuer}/login
+# sign in with a browser: {issuer}{page}
 # login name: {login_name}
 # password (a new one at each start): {password}
 
@@ -106,6 +106,7 @@ def lines(settings: Settings, addresses: dict[str, Address], trial: Trial) -> st
         login_name=trial.login_name,
         password=trial.password,
         issuer=settings.at(addresses["web"]).issuer,
+        page="/account" if settings.account else "/login",
         login=f" --cacert {tls}" if tls else "",
         program=_program(),
         url=serve.url(settings, addresses),

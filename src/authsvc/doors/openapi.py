@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.descriptor import MethodDescriptor
 
 from authsvc import __version__
+from authsvc.identity.caller import SCOPES
 from authsvc.transcoding import Transcoder
 from authsvc.transcoding.openapi import SYSTEM_PARAMETERS, Security, comments, document, merged
 
@@ -34,7 +35,10 @@ _SCHEMES: dict[str, dict[str, Any]] = {
                 "authorizationUrl": "/oauth/v2/authorize",
                 "tokenUrl": "/oauth/v2/token",
                 "refreshUrl": "/oauth/v2/token",
-                "scopes": {"openid": "Know who you are."},
+                "scopes": {
+                    "openid": "Know who you are.",
+                    "sign_out": "Sign people out in the browser in which you are signed in.",
+                },
             }
         },
     },
@@ -45,16 +49,17 @@ _SCHEMES: dict[str, dict[str, Any]] = {
     },
 }
 _Requirements = Sequence[Mapping[str, Sequence[str]]]
-# Any one of these is enough.
-_OF_TOKENS: _Requirements = [{"bearer": []}, {"oauth2": ["openid"]}]
-# By what a method declares as its permission; every other permission is one of API keys.
-_REQUIREMENTS: dict[str, _Requirements] = {"": [], "authenticated": _OF_TOKENS}
+# By what a method declares as its permission, of which any one is enough; every other permission is one of API keys.
+_OF_TOKENS: dict[str, _Requirements] = {
+    permission: [{"bearer": []}, {"oauth2": [scope]}] for permission, scope in SCOPES.items()
+}
+_REQUIREMENTS: dict[str, _Requirements] = {"": [], **_OF_TOKENS}
 
 
 def describe(transcoders: Iterable[Transcoder], permission: Callable[[MethodDescriptor], str]) -> dict[str, Any]:
     """Describe every route of transcoders, of which there is one at least, in one document.
 
-    `permission` tells what a method asks for: empty for nothing, `authenticated` for a token, or a permission of API
+    `permission` tells what a method asks for: empty for nothing, one of `SCOPES` for a token, or a permission of API
     keys.
     """
     said = comments((files("authsvc_web") / "contract.binpb").read_bytes())

@@ -17,10 +17,8 @@ from authsvc.domain.tokens import TokenRecord, token_hash
 from authsvc.domain.users import USABLE_STATES, UserState
 from authsvc.errors import InsufficientScope, NotFound, PermissionDenied, Unauthenticated
 from authsvc.identity.bearer import bearer_token, unusable_token
-from authsvc.identity.caller import Caller
+from authsvc.identity.caller import AUTHENTICATED, SCOPES, Caller
 
-SCOPE = "openid"
-"""What a token must be good for that a client was given, as the contract says."""
 _NO_ORG = 0  # no organization has this id
 
 
@@ -67,8 +65,12 @@ class Authenticator:
         self._foreign = foreign
         self._watch = watch
 
-    async def caller(self, authorization: Sequence[str], org_ids: Sequence[str]) -> Caller:
+    async def caller(
+        self, authorization: Sequence[str], org_ids: Sequence[str], permission: str = AUTHENTICATED
+    ) -> Caller:
         """The caller, from the values of the headers `authorization` and `x-zitadel-orgid`.
+
+        `permission` is one of `SCOPES`.
 
         Raises:
             Unauthenticated: no usable token.
@@ -85,13 +87,13 @@ class Authenticator:
         if record is None:
             raise unusable_token()
         at = self._clock()
-        caller = _checked(record, at)
+        caller = _checked(record, at, SCOPES[permission])
         if self._watch is not None:
             self._watch.note(record, at)
         return caller
 
 
-def _checked(record: TokenRecord, at: int) -> Caller:
+def _checked(record: TokenRecord, at: int, scope: str) -> Caller:
     if record.expires_at <= at or record.revoked_at is not None or _signed_out(record, at):
         raise unusable_token()
     if record.user_state == UserState.DELETED or record.org_id is None:
@@ -100,8 +102,8 @@ def _checked(record: TokenRecord, at: int) -> Caller:
         raise unusable_token()
     if record.org_state != OrgState.ACTIVE:
         raise Unauthenticated("Errors.Org.NotActive", "AUTH-oR9nA", token_sent=True)
-    if record.scope is not None and SCOPE not in record.scope.split():
-        raise InsufficientScope(SCOPE)
+    if record.scope is not None and scope not in record.scope.split():
+        raise InsufficientScope(scope)
     if record.known_org == 0:
         raise PermissionDenied("Organisation doesn't exist", "AUTH-Bs7Ds")
     return Caller(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 AUTHENTICATED = "authenticated"
 """The permission that every caller has."""
+SCOPES = {AUTHENTICATED: "openid", "sign_out": "sign_out"}
+"""What methods for users declare as their permission: by it, the scope that a token must have which a client got."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from authsvc.store.sign_ins import Accounts
 
 PASSWORD = "password"  # noqa: S105 - a word of the protocol
 TOTP = "urn:workos:oauth:grant-type:mfa-totp"
-_SCOPE = " ".join(scopes.KNOWN)
+_SCOPE = " ".join(scopes.OF_PERSON)
 _ALGORITHM = "RS256"  # the only one that WorkOS's SDKs verify
 
 

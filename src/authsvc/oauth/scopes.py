@@ -10,7 +10,10 @@ from authsvc.oauth.errors import OAuthError
 
 OPENID = "openid"
 OFFLINE_ACCESS = "offline_access"
-KNOWN = (OPENID, "profile", "email", "phone", OFFLINE_ACCESS)
+SIGN_OUT = "sign_out"
+OF_PERSON = (OPENID, "profile", "email", "phone", OFFLINE_ACCESS)
+"""What OpenID Connect has: who somebody is, also while they are away."""
+KNOWN = (*OF_PERSON, SIGN_OUT)
 """All scopes but those that name a project, in the order in which discovery lists them."""
 _PROJECT = re.compile(r"urn:zitadel:iam:org:project:id:([0-9]{1,19}):aud")
 # More spaces than the grammar has, as clients put them: ZITADEL's own ends its list with one.

@@ -101,8 +101,8 @@ class AccountStore(Protocol):
     async def browser(self, cookie_hash: bytes) -> Browser | None:
         """The browser with this cookie."""
 
-    async def sign_out(self, agent_id: int, session_id: int | None) -> None:
-        """End a session on the agent, or all of them."""
+    async def sign_out(self, agent_id: int, session_id: int | None) -> bool:
+        """End a session on the agent, or all of them; False if the session is of another agent, or none at all."""
 
 
 class SignIns:

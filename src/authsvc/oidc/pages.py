@@ -43,14 +43,15 @@ class Asset(NamedTuple):
         )
 
 
-def _asset(name: str, media_type: str) -> Asset:
-    body = (files("authsvc.oidc") / "static" / name).read_bytes()
-    stem, _, ending = name.partition(".")
+def _asset(media_type: str, *names: str) -> Asset:
+    """Files joined into one, under the name of the last."""
+    body = b"\n".join((files("authsvc.oidc") / "static" / name).read_bytes() for name in names)
+    stem, _, ending = names[-1].partition(".")
     return Asset(f"/login/{stem}.{hashlib.sha256(body).hexdigest()[:16]}.{ending}", media_type, body)
 
 
-STYLE = _asset("pages.css", "text/css")
-ICON = _asset("icon.svg", "image/svg+xml")
+STYLE = _asset("text/css", "palette.css", "pages.css")
+ICON = _asset("image/svg+xml", "icon.svg")
 
 
 class Problem(NamedTuple):

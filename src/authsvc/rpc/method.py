@@ -14,13 +14,13 @@ from zitadel.options_pb2 import auth_option
 
 from authsvc.domain.tokens import PERMISSIONS
 from authsvc.errors import StartupError
-from authsvc.identity.caller import AUTHENTICATED
+from authsvc.identity.caller import SCOPES
 from authsvc.rpc.call import Call
 from authsvc.rpc.pipeline import Behaviour, Pipeline
 from authsvc.rpc.status import Status
 
-# What a method may declare: that it is for every user's token, or for API keys that have a permission.
-_CHECKED = PERMISSIONS | {AUTHENTICATED}
+# What a method may declare: that it is for tokens of users, or for API keys, which have a permission.
+_CHECKED = PERMISSIONS | SCOPES.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Method:
     """An RPC. `run` takes a call through the pipeline and returns how it ended; it raises nothing but cancellation.
 
     `full_name` is, for example, `zitadel.auth.v1.AuthService/GetMyUser`. `permission` says who may call: empty for
-    everybody, `authenticated` for users with an access token, else the `Permission` that an API key must have.
+    everybody, one of `SCOPES` for users with an access token, else the `Permission` that an API key must have.
     """
 
     full_name: str

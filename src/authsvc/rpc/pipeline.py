@@ -22,7 +22,7 @@ from authsvc.errors import AuthsvcError, InsufficientScope, NotFound, Permission
 from authsvc.identity.api_keys import KeyAuthenticator
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.bearer import challenge
-from authsvc.identity.caller import AUTHENTICATED
+from authsvc.identity.caller import SCOPES
 from authsvc.rpc import sync
 from authsvc.rpc.call import Call
 from authsvc.rpc.gate import Gate
@@ -123,16 +123,17 @@ class Pipeline:
         async def answer(call: Call) -> None:
             await respond(await read(call), call)
 
-        if permission == AUTHENTICATED:
-            return self._for_users(read, _within(self._callers, answer))
+        if permission in SCOPES:
+            return self._for_users(permission, read, _within(self._callers, answer))
         if permission:
             return self._for_key_holders(permission, _within(self._key_holders, answer))
         return _within(self._public_streams if _streams(descriptor) else self._public, answer)
 
-    def _for_users(self, read: Reader, answer: Handler) -> Handler:
+    def _for_users(self, permission: str, read: Reader, answer: Handler) -> Handler:
         async def handle(call: Call) -> None:
+            authorization, org_ids = call.header("authorization"), call.header("x-zitadel-orgid")
             try:
-                call.caller = await self._users.caller(call.header("authorization"), call.header("x-zitadel-orgid"))
+                call.caller = await self._users.caller(authorization, org_ids, permission)
             except _NO_CALLER:
                 with self._anonymous:
                     await read(call)

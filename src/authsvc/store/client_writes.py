@@ -69,19 +69,11 @@ class ClientWrites:
         client_id = new.client_id or str(number)
         secret = None if new.public else _new_secret()
         values = {
+            **_values(new),
             "id": number,
             "client_id": client_id,
-            "name": new.name,
             "state": ClientState.ACTIVE.value,
             "secret_hash": token_hash(secret) if secret else None,
-            "native": new.native,
-            "trusted": new.trusted,
-            "redirect_uris": "\n".join(new.redirect_uris),
-            "post_logout_uris": "\n".join(new.post_logout_uris),
-            "grant_types": " ".join(sorted(new.grant_types)),
-            "access_token_type": new.access_token_type.value,
-            "signing_algorithm": new.signing_algorithm,
-            "project_id": new.project,
         }
         async with self._writes.transaction() as tx:
             if await tx.fetch_one(self._by_client_id, client_id=client_id) is not None:
@@ -90,6 +82,19 @@ class ClientWrites:
                 raise Refused(f"there is no project {new.project}")
             await self._writes.put(tx, clients, values)
         return client_id, secret
+
+    async def keep(self, new: NewClient) -> None:
+        """Have a public client be as `new` says, under the `client_id` that it has; one that is disabled stays so.
+
+        Raises:
+            Unregistrable: what is said of it does not fit together.
+        """
+        _check(new)
+        values = _values(new) | {"client_id": new.client_id, "secret_hash": None}
+        async with self._writes.transaction() as tx:
+            row = await tx.fetch_one(self._by_client_id, client_id=new.client_id)
+            state = row[1] if row else ClientState.ACTIVE.value
+            await self._writes.put(tx, clients, {**values, "id": row[0] if row else self._ids.next(), "state": state})
 
     async def disable(self, client_id: str) -> bool:
         """End a client, and with it all that it has been given; whether it was active.
@@ -166,6 +171,20 @@ def _check(new: NewClient) -> None:
     registration = Registration(new.public, new.native, new.redirect_uris, new.post_logout_uris, new.grant_types)
     for fault in faults(registration):
         raise Unregistrable(fault)
+
+
+def _values(new: NewClient) -> dict[str, Any]:
+    return {
+        "name": new.name,
+        "native": new.native,
+        "trusted": new.trusted,
+        "redirect_uris": "\n".join(new.redirect_uris),
+        "post_logout_uris": "\n".join(new.post_logout_uris),
+        "grant_types": " ".join(sorted(new.grant_types)),
+        "access_token_type": new.access_token_type.value,
+        "signing_algorithm": new.signing_algorithm,
+        "project_id": new.project,
+    }
 
 
 def _new_secret() -> str:

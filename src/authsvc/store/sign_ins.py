@@ -86,12 +86,17 @@ class Accounts:
             sign_in = sign_in._replace(org_id=user["org_id"])
             return await self._writes.open_session_in(tx, proof.user_id, agent_id, sign_in)
 
-    async def sign_out(self, agent_id: int, session_id: int | None) -> None:
-        """End a session on the agent, or all of them; one of another agent is left alone."""
+    async def sign_out(self, agent_id: int, session_id: int | None) -> bool:
+        """End a session on the agent, or all of them; False if the session is of another agent, or none at all."""
         async with self._writes.transaction() as tx:
+            if session_id is not None:
+                session = await self._writes.stored(tx, sessions, session_id, ("agent_id",))
+                if session is None or session["agent_id"] != agent_id:
+                    return False
             for active_id, owner in await tx.fetch_all(self._active, agent_id=agent_id):
                 if session_id in (None, active_id):
                     await self._writes.end_session_in(tx, active_id, owner)
+            return True
 
     async def accept_step(self, user_id: int, step: int) -> bool:
         """Keep in mind that the code of a time step was used; False if it, or one after it, was already."""

@@ -90,6 +90,7 @@ class Hand:
         self.polite = True  # whether pings are answered
         self.heads: dict[int, list[dict[str, str]]] = {}
         self.bodies: dict[int, bytearray] = {}
+        self._over: set[int] = set()
         self._decoder = Decoder()
         self._reader = reader
         self._writer = writer
@@ -120,6 +121,8 @@ class Hand:
 
     def _take(self, one: Frame) -> None:
         self.frames.append(one)
+        if one.kind in {DATA, HEADERS} and one.flags & END_STREAM:
+            self._over.add(one.stream)
         if one.kind == SETTINGS and not one.flags:
             self.write(frame(SETTINGS, ACK))
         elif one.kind == PING and not one.flags and self.polite:
@@ -146,9 +149,7 @@ class Hand:
 
     def is_over(self, stream: int) -> bool:
         """Whether an answer has ended."""
-        return any(
-            one.flags & END_STREAM and one.kind in {DATA, HEADERS} for one in self.frames if one.stream == stream
-        )
+        return stream in self._over
 
     def codes(self, kind: int, stream: int = 0) -> list[int]:
         """The error codes of the resets of a stream, or of all GOAWAY."""

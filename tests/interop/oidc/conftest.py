@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from interop.oidc.driver import Driver
+from interop.driver import Driver
 from interop.oidc.site import Site, open_site
 from interop.support import origin
+
+DRIVERS = Path(__file__).parent / "drivers"
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +27,7 @@ def driver() -> Iterator[Callable[..., Driver]]:
 
     def find(name: str, *arguments: str) -> Driver:
         if name not in running:
-            running[name] = Driver(name, *arguments)
+            running[name] = Driver(DRIVERS / f"{name}.mjs", *arguments)
         return running[name]
 
     yield find

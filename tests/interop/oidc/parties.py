@@ -12,7 +12,7 @@ import orjson
 from authlib.integrations.httpx_client import OAuth2Client  # type: ignore[import-untyped]
 from authlib.integrations.starlette_client import OAuth  # type: ignore[import-untyped]
 from harness import NO_CERTIFICATES
-from interop.oidc.driver import Driver
+from interop.driver import Driver
 from interop.oidc.site import SCOPE, Client
 from joserfc import jwt
 from joserfc.jwk import KeySet

@@ -141,5 +141,5 @@ def open_site(folder: Path, page: str) -> Iterator[Site]:
     printed = command("user", "totp", TINA, database_url=url).stdout
     secret = parse_qs(urlsplit(printed.strip()).query)["secret"][0]
     shutil.copytree(home, spare)
-    with serving(url, folder / "server.log", cors_origins=page) as server:
+    with serving(url, folder / "server.log", cors_origins=page, grpc_listen="off") as server:
         yield Site(server, page, secret, f"sqlite:///{spare / 'authsvc.db'}")

@@ -10,7 +10,7 @@ import httpx2
 import pyotp
 import pytest
 from harness import NO_CERTIFICATES, serving
-from interop.oidc.driver import Driver
+from interop.driver import Driver
 from interop.oidc.site import (
     ADA,
     BORIS,
@@ -328,7 +328,7 @@ def test_pages_are_in_no_frame(attack: Any) -> None:
 def test_cookies_over_tls(site: Site, chromium: Driver, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Over TLS the browser takes the cookies with the prefix that binds them to the host, and is known by them."""
     folder = tmp_path_factory.mktemp("tls")
-    with serving(site.spare, folder / "server.log", **tls(folder)) as server:
+    with serving(site.spare, folder / "server.log", grpc_listen="off", **tls(folder)) as server:
         seen = chromium("overTls", site=server.url, person=person(ADA))
     assert NAMES[ADA] in seen["home"]
     assert {cookie["name"] for cookie in seen["cookies"]} == {"__Host-agent", "__Host-form"}

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 import pytest
 from harness import Server
-from interop.oidc.driver import Driver, DriverError
+from interop.driver import Driver, DriverError
 from interop.oidc.parties import AuthlibParty, NodeParty, Party, RequestsParty, Tokens
 from interop.oidc.person import Person
 from interop.oidc.site import (

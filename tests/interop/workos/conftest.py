@@ -32,9 +32,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return people_database(tmp_path_factory.mktemp("people"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server of this module."""
+    """The server for tests that change nothing but what newcomers have, whom no other test knows."""
     with open_site(Path(shutil.copy(people, tmp_path_factory.mktemp("site")))) as running:
         yield running
 

@@ -29,7 +29,7 @@ PASSWORD = "correct horse battery"
 # Everything is allowed to `full`; the names of the others tell what is.
 KEYS = {name: f"sk_{name}-{'k' * 40}" for name in ("full", "user.read", "session.read", "revoked")}
 ROBOT = 11
-CROWD = range(100, 200)
+CROWD = range(100, 250)
 _BORN = 1_767_268_800_000_000
 _NEW_YEAR = "2026-01-01T12:00:00Z"
 _ALL = ["user.read", "session.read", "session.write", "event.read"]

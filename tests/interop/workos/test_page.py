@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 from harness import ROOT
 from interop.support import NODE, direct_environment
-from interop.workos.people import ADA, KEYS, Person, Site
+from interop.workos.people import ADA, KEYS, Person, Site, open_site
 from interop.workos.sdks import NODES, PYTHON
 
 PAGE = (ROOT / "docs" / "workos.md").read_text()
@@ -39,6 +41,13 @@ def _curl(site: Site) -> list[str]:
     assert list(answer) == ["object", "data", "list_metadata"]
     assert list(answer["list_metadata"]) == ["before", "after"]
     return [session["id"] for session in answer["data"]]
+
+
+@pytest.fixture(scope="module")
+def site(people: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server of this module, as the page is about Ada's own sessions."""
+    with open_site(Path(shutil.copy(people, tmp_path_factory.mktemp("page")))) as running:
+        yield running
 
 
 @pytest.mark.parametrize("name", PYTHON)

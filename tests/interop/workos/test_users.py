@@ -68,9 +68,9 @@ def test_people_of_an_organization(client: Client) -> None:
     """The list of an organization's people has all of them, in pages, and none of its programs."""
     first = client("list_users", organization_id=FOO_CORP, limit=100, order="asc")
     rest = client("list_users", organization_id=FOO_CORP, limit=100, order="asc", after=first["after"])
-    assert [row["id"] for row in first["data"]] == [Person(number).id for number in CROWD]
-    assert [row["id"] for row in rest["data"]] == [ADA]
-    assert (first["before"], rest["before"], rest["after"]) == (None, ADA, None)
+    assert [row["id"] for row in first["data"]] == [Person(number).id for number in CROWD[:100]]
+    assert [row["id"] for row in rest["data"]] == [*(Person(number).id for number in CROWD[100:]), ADA]
+    assert (first["before"], rest["before"], rest["after"]) == (None, Person(CROWD[100]).id, None)
 
 
 def test_an_organization_that_is_none(client: Client) -> None:

@@ -1,5 +1,5 @@
 // What pages of other origins try with the browser of somebody who is signed in.
-import { profile, signIn } from "./steps.mjs";
+import { profile, signIn } from "../../drivers/people.mjs";
 
 const SIGN_OUT = "button[aria-label^='Sign out ']";
 

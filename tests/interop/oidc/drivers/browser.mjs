@@ -1,15 +1,13 @@
 // People in Chromium, which is started once. Every operation is a walk in browser profiles of its own.
-import { chromium } from "playwright-core";
-
+import { launch } from "../../drivers/chromium.mjs";
+import { serve } from "../../drivers/lines.mjs";
+import { LOGIN, PASSWORD, documents, profile, signIn } from "../../drivers/people.mjs";
 import { attacks } from "./attacks.mjs";
 import { pages } from "./pages.mjs";
-import { serve } from "./lines.mjs";
-import { LOGIN, PASSWORD, back, documents, gone, leave, profile, signIn } from "./steps.mjs";
+import { back, gone, leave } from "./steps.mjs";
 
 const [executablePath] = process.argv.slice(2);
-const hosts = ["127.0.0.1", "localhost"].map((name) => `, EXCLUDE ${name}`).join("");
-const args = [`--host-resolver-rules=MAP * ~NOTFOUND${hosts}`];
-const browser = await chromium.launch({ executablePath, args, chromiumSandbox: process.getuid() !== 0 });
+const browser = await launch(executablePath);
 let caller;
 try {
   await serve({ redirect, twoPeople, withoutScript, overTls, ...bound(attacks), ...bound(pages) });

@@ -1,7 +1,7 @@
 // oauth4webapi, whose every step is a request and the strict reading of its answer. A party is a client of one issuer.
 import * as oauth from "oauth4webapi";
 
-import { serve } from "./lines.mjs";
+import { serve } from "../../drivers/lines.mjs";
 
 const METHODS = {
   client_secret_basic: oauth.ClientSecretBasic,

@@ -1,7 +1,7 @@
 // openid-client, as a web application uses it. A party is a client of one issuer.
 import * as openid from "openid-client";
 
-import { serve } from "./lines.mjs";
+import { serve } from "../../drivers/lines.mjs";
 
 const METHODS = {
   client_secret_basic: openid.ClientSecretBasic,

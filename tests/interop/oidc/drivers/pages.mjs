@@ -1,24 +1,14 @@
 // Every page as people with other eyes, other screens and another language have it.
-import { createRequire } from "node:module";
-import { readFile } from "node:fs/promises";
+import { bringAxe, violations } from "../../drivers/axe.mjs";
+import { LOGIN, profile, signIn } from "../../drivers/people.mjs";
 
-import { LOGIN, profile, signIn } from "./steps.mjs";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const NARROW = { width: 320, height: 640 };
 
-async function violations(page, rules) {
-  const options = { preload: false, ...(rules && { runOnly: rules }) };
-  const { violations } = await page.evaluate((given) => window.axe.run(document, given), options);
-  return violations.map(({ id, impact, nodes }) => `${impact}: ${id} (${nodes.map((node) => node.target).join(", ")})`);
-}
-
 async function look(page) {
-  // As a tool of the browser, not of the page: the policy of the page allows no script.
-  await page.evaluate(axe);
+  await bringAxe(page);
   const light = await violations(page);
   await page.emulateMedia({ colorScheme: "dark" });
-  const dark = await violations(page, ["color-contrast"]);
+  const dark = await violations(page, { runOnly: ["color-contrast"] });
   await page.emulateMedia({ colorScheme: "light" });
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
   return { light, dark, width, ...(await words(page)) };

@@ -1,19 +1,14 @@
-"""What people and programs read about the API: `/openapi.json`, and `/docs`, a page to try it out.
-
-The page is Swagger UI. It is served whole from the package and loads nothing from elsewhere.
-"""
+"""Files for browsers, under fixed paths: with entity tags, compressed, and under a policy of what they may load."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any
-
-import orjson
+from pathlib import PurePath
 
 from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.http import respond
@@ -21,14 +16,14 @@ from authsvc.doors.metadata import header
 from authsvc.transcoding import Answer, accepts_gzip
 from authsvc.transcoding.asgi import send_answer
 
-# Swagger UI draws its icons from data: URLs.
-_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 _LEVEL = 6  # of gzip; done once
 _ALLOW = (b"allow", b"GET, HEAD, OPTIONS")
-_HTML, _SCRIPT, _STYLE = b"text/html; charset=utf-8", b"text/javascript; charset=utf-8", b"text/css; charset=utf-8"
+_TYPES = {
+    ".css": b"text/css; charset=utf-8",
+    ".html": b"text/html; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".svg": b"image/svg+xml",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,7 @@ class _Form:
     body: bytes
 
     @classmethod
-    def of(cls, media_type: bytes, body: bytes, coding: Headers) -> _Form:
+    def of(cls, media_type: bytes, body: bytes, policy: bytes, coding: Headers) -> _Form:
         etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
         headers = [
             (b"cache-control", b"no-cache"),
@@ -50,45 +45,46 @@ class _Form:
             (b"content-type", media_type),
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"no-referrer"),
-            (b"content-security-policy", _POLICY),
+            (b"cross-origin-opener-policy", b"same-origin"),
+            (b"content-security-policy", policy),
         ]
         return cls(etag, headers, [*coding, (b"content-length", str(len(body)).encode())], body)
 
 
-class _File:
-    """A text to be served, as it is and compressed."""
+class File:
+    """A text to be served, as it is and compressed. `policy` is its Content-Security-Policy."""
 
-    def __init__(self, media_type: bytes, body: bytes) -> None:
+    def __init__(self, media_type: bytes, body: bytes, policy: bytes) -> None:
         self._media_type = media_type
-        self._plain = _Form.of(media_type, body, [])
+        self._policy = policy
+        self._plain = _Form.of(media_type, body, policy, [])
         self._gzip: _Form | None = None
 
+    @classmethod
+    def read(cls, file: Traversable, policy: bytes) -> File:
+        """A file of the package, of the type that its name says."""
+        return cls(_TYPES[PurePath(file.name).suffix], file.read_bytes(), policy)
+
     async def form(self, accept_encoding: bytes) -> _Form:
+        """What a client gets that accepts these content codings."""
         if not accepts_gzip(accept_encoding.decode("latin-1")):
             return self._plain
         if self._gzip is None:  # the largest takes some 60 ms, which no start and no other request has to wait for
             body = await asyncio.to_thread(gzip.compress, self._plain.body, _LEVEL, mtime=0)
-            self._gzip = _Form.of(self._media_type, body, [(b"content-encoding", b"gzip")])
+            self._gzip = _Form.of(self._media_type, body, self._policy, [(b"content-encoding", b"gzip")])
         return self._gzip
 
 
-class Docs:
-    """An ASGI application for a few fixed paths; asks nobody for a token."""
+class Files:
+    """An ASGI application for the paths of its files."""
 
-    PATHS = frozenset(
-        {"/openapi.json", "/docs", "/docs/start.js", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"}
-    )
+    def __init__(self, files: Mapping[str, File]) -> None:
+        self._files = files
 
-    def __init__(self, document: dict[str, Any]) -> None:
-        """Read every file; `document` is the OpenAPI document."""
-        ours, theirs = files("authsvc") / "web" / "docs", files("authsvc_web") / "docs"
-        self._files = {
-            "/openapi.json": _File(b"application/json", orjson.dumps(document)),
-            "/docs": _read(_HTML, ours / "index.html"),
-            "/docs/start.js": _read(_SCRIPT, ours / "start.js"),
-            "/docs/swagger-ui-bundle.js": _read(_SCRIPT, theirs / "swagger-ui-bundle.js"),
-            "/docs/swagger-ui.css": _read(_STYLE, theirs / "swagger-ui.css"),
-        }
+    @property
+    def paths(self) -> frozenset[str]:
+        """What it answers; all other paths are somebody else's."""
+        return frozenset(self._files)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -104,10 +100,6 @@ class Docs:
             else:
                 body = form.body if method == "GET" else b""
                 await send_answer(send, Answer(200, form.headers + form.content, body))
-
-
-def _read(media_type: bytes, file: Traversable) -> _File:
-    return _File(media_type, file.read_bytes())
 
 
 def _is_known(etag: bytes, known: bytes) -> bool:

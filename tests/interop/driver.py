@@ -12,7 +12,6 @@ import orjson
 import pytest
 from interop.support import HERE, NODE, direct_environment
 
-DRIVERS = Path(__file__).parent / "drivers"
 _TIMEOUT = 60.0
 
 
@@ -28,12 +27,12 @@ class DriverError(Exception):
 
 
 class Driver:
-    """A running script of `drivers`."""
+    """A running script."""
 
-    def __init__(self, name: str, *arguments: str) -> None:
+    def __init__(self, script: Path, *arguments: str) -> None:
         if not (HERE / "node_modules").is_dir():
             pytest.fail("tests/interop/node_modules is missing: `make test` installs it", pytrace=False)
-        command: list[str | Path] = [NODE, DRIVERS / f"{name}.mjs", *arguments]
+        command: list[str | Path] = [NODE, script, *arguments]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=direct_environment()
         )
