@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import structlog
 from authsvc_account.v1 import account_pb2
 from authsvc_workos.user_management.v1 import authentication_pb2, events_pb2, user_management_pb2
 from google.protobuf.descriptor import ServiceDescriptor
@@ -33,7 +34,7 @@ from authsvc.doors.limits import Limits
 from authsvc.doors.openapi import describe
 from authsvc.doors.probes import Probes
 from authsvc.doors.workos import WORKOS
-from authsvc.errors import Refused, StartupError
+from authsvc.errors import Refused, StartupError, Unavailable
 from authsvc.identity.activity import Activity
 from authsvc.identity.api_keys import KeyAuthenticator
 from authsvc.identity.authenticator import Authenticator
@@ -52,7 +53,7 @@ from authsvc.store.revision import answers
 from authsvc.store.writes import Writes
 from authsvc.telemetry.calls import CallLog
 from authsvc.transcoding import Transcoder
-from authsvc.web.account import account_client, account_page
+from authsvc.web.account import account_page, keep_account_client
 from authsvc.web.docs import docs
 
 AUTH: ServiceDescriptor = auth_pb2.DESCRIPTOR.services_by_name["AuthService"]
@@ -155,9 +156,13 @@ async def open_service(settings: Settings) -> Service:
     stores = Stores(executor, writes, reads, backends)
     try:
         engine, sign_ins, accounts = await open_auth_server(settings, stores, keys, activity)
-        if settings.account:
-            await ClientWrites(writes).keep(account_client(settings.issuer))
-    except Refused as error:
+        served = bool(settings.account_page)
+        if settings.account and not served:
+            structlog.get_logger("authsvc.app").warning(
+                "no account page: it needs an issuer with https, or with http on this machine", issuer=settings.issuer
+            )
+        await keep_account_client(engine.clients, ClientWrites(writes), settings.issuer, served=served)
+    except (Refused, Unavailable) as error:
         await executor.close()
         raise StartupError(str(error)) from None
     foreign = ForeignTokens(settings.issuers())
@@ -195,7 +200,7 @@ async def open_service(settings: Settings) -> Service:
         (keys.close, activity.close, foreign.close),
         dict.fromkeys(PATHS, oidc_app(engine)),
         settings.docs,
-        settings.account,
+        served,
         settings.cors(),
         engine.keyring.warm,
     )

@@ -112,6 +112,7 @@ async def open_auth_server(settings: Settings, stores: Stores, keys: KeyAuthenti
         impersonators=Impersonators(executor, writes),
         sign_ins=SignIns(accounts, attempts, passwords, sealing, terms),
         sealing=sealing,
+        account_page=settings.account_page,
         trusted_proxies=settings.trusted_proxies,
     )
     back_end_clients = BackEndClients(clients, guessing, keys)

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from authsvc.domain import account_page
 from authsvc.domain.authorizations import Terms
 from authsvc.domain.clock import SECOND
 from authsvc.domain.signing_keys import ASYMMETRIC
@@ -346,6 +347,11 @@ class Settings(BaseModel):
             grace=self.drain_timeout,
             connections=self.max_connections,
         )
+
+    @property
+    def account_page(self) -> str:
+        """The path of the account page, empty if it is not served; the settings must have an issuer."""
+        return account_page.PATH if self.account and account_page.is_possible(self.issuer) else ""
 
     def cors(self) -> Cors:
         """Which pages of other origins may call. Raises `ValueError` for a policy that is not safe."""

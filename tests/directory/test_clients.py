@@ -160,6 +160,10 @@ KEY_PATH = "orgs[0].users[1].machine.keys[0].publicKey"
 HUMAN, HUMAN_PATH = "orgs__0__users__0__human", "orgs[0].users[0].human"
 MISTAKES: list[tuple[str, Any, str]] = [
     ("clients__0__clientId", "a b", "clients[0].clientId: must have 1 to 200 visible ASCII characters"),
+    (
+        *("clients__0__clientId", "authsvc-account"),
+        "clients[0].clientId: is that of the account page, a client that the server keeps itself",
+    ),
     ("clients__0__clientId", "ä", "clients[0].clientId: must have 1 to 200 visible ASCII characters"),
     ("clients__1__clientId", "web", "clients[1].clientId: is that of another client already, clients[0]"),
     ("clients__1__id", "50", "clients[1].id: 50 is the id of another entry already, clients[0]"),

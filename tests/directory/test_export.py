@@ -30,6 +30,8 @@ from authsvc.directory.model import (
     User,
     UserGrant,
 )
+from authsvc.domain import account_page
+from authsvc.domain.clients import GrantType
 from authsvc.domain.clock import SECOND
 from authsvc.domain.keyset import FIRST, LAST, Span
 from authsvc.domain.sessions import AuthMethod
@@ -37,6 +39,7 @@ from authsvc.domain.tokens import Permission, token_hash
 from authsvc.domain.ulid import parse_public_id, public_id
 from authsvc.store import schema
 from authsvc.store.backends import BackendReads
+from authsvc.store.client_writes import ClientWrites, NewClient
 from authsvc.store.executor import Executor, Prepared
 from authsvc.store.reads import Reads
 from authsvc.store.sqlite import SqliteExecutor
@@ -88,6 +91,13 @@ async def test_empty_database_is_an_empty_file(executor: SqliteExecutor, writes:
     """Nothing is exported as a file that lists nothing."""
     assert await export(executor) == "{}\n"
     assert str(await apply(writes, parse(b"{}\n", "empty.yaml"))) == "nothing to change"
+
+
+async def test_the_account_page_is_in_no_file(executor: SqliteExecutor, writes: Writes) -> None:
+    """The server keeps this client itself: a file that had it could not be applied where another server does."""
+    page = NewClient("authsvc", account_page.CLIENT_ID, public=True, grant_types=(GrantType.DEVICE_CODE,))
+    await ClientWrites(writes).keep(page)
+    assert await export(executor) == "{}\n"
 
 
 async def test_export_leaves_out_defaults_and_tokens(executor: SqliteExecutor, writes: Writes) -> None:

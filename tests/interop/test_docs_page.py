@@ -11,7 +11,7 @@ from interop.support import CALLS, HERE, browser, json_answer, node
 
 FOR_PEOPLE = [
     ("GET", "/auth/v1/healthz"),
-    ("DELETE", "/auth/v1/users/me/sessions"),
+    ("POST", "/auth/v1/users/me/sessions/_sign_out_all"),
     ("DELETE", "/auth/v1/users/me/sessions/{sessionId}"),
 ]
 FOR_BACK_ENDS = [

@@ -59,6 +59,12 @@ TABLE: dict[str, tuple[AuthorizationRequest, tuple[BrowserSession, ...], dict[st
     "chosen, impersonated": (_asked(), (IMPERSONATED,), {"chosen": 1}, SIGN_IN),
     "login_hint of one of two": (_asked(login_hint="OLLI@savanna.example"), BOTH, {}, OLLIS),
     "login_hint of nobody": (_asked(login_hint="fred@savanna.example"), BOTH, {}, CHOOSE),
+    "login_hint of one who is signed out": (
+        _asked(login_hint=OLLIS.login_name),
+        (GIGIS, OLLIS._replace(is_active=False)),
+        {},
+        SIGN_IN,
+    ),
     "login_hint of another than the one": (_asked(login_hint="fred"), (GIGIS,), {}, CHOOSE),
     "login_hint, nobody": (_asked(login_hint="gigi@savanna.example"), (), {}, SIGN_IN),
     "login_hint, other chosen": (_asked(login_hint="gigi@savanna.example"), BOTH, {"chosen": 2}, OLLIS),

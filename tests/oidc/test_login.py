@@ -147,6 +147,17 @@ async def test_who_is_signed_in_is_not_asked_again(person: Person) -> None:
     assert (await person.get(home.link("Add another account"))).title == "Sign in"
 
 
+@pytest.mark.parametrize("path", ["", "/account"])
+async def test_the_accounts_lead_to_the_account_page(realm: Realm, path: str) -> None:
+    """There is a way back from the pages for passwords to the account page, where that is served."""
+    person = Person(engine(realm, account_page=path))
+    await person.sign_in(await person.get("/login"))
+    home = await person.go("/login")
+    assert [each.attributes["href"] for each in home.document.all("a") if "your account" in each.words()] == [
+        found for found in [path] if found
+    ]
+
+
 async def test_nobody_has_accounts_in_a_new_browser(realm: Realm, person: Person) -> None:
     """The list of accounts is that of this browser and of no other."""
     await person.sign_in(await person.get("/login"))

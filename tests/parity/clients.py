@@ -34,7 +34,7 @@ _ROUTES = {
     "ListMyUserSessions": ("POST", "/auth/v1/users/me/sessions/_search"),
     "ListMyUserGrants": ("POST", "/auth/v1/usergrants/me/_search"),
     "SignOut": ("DELETE", "/auth/v1/users/me/sessions/{session_id}"),
-    "SignOutAll": ("DELETE", "/auth/v1/users/me/sessions"),
+    "SignOutAll": ("POST", "/auth/v1/users/me/sessions/_sign_out_all"),
 }
 # Entries of the response that differ from call to call, or that the protocol itself adds.
 _VOLATILE = {

@@ -217,7 +217,8 @@ def _sync(request: Any, context: Any) -> Any:
 @pytest.mark.parametrize("behaviour", [_fail, _forever, _sync])
 async def test_every_ending_frees_its_place(behaviour: Any) -> None:
     """One place is enough for calls one after another, however each of them ends."""
-    async with playing(max_calls=1, unary_timeout=0.02, Say=behaviour, Recite=_fail_late) as stage:
+    timeout = 0.05 if behaviour is _forever else 10.0
+    async with playing(max_calls=1, unary_timeout=timeout, Say=behaviour, Recite=_fail_late) as stage:
         for door in DOORS:
             for _ in range(2):
                 assert (await call(stage, door, "Say")).code == {_fail: 13, _forever: 4, _sync: 0}[behaviour]

@@ -176,11 +176,11 @@ async def test_keep(executor: SqliteExecutor, two: ClientWrites) -> None:
     assert await _client(executor, "page") == made._replace(redirect_uris="https://b.example/page")
 
 
-async def test_keep_leaves_a_disabled_client(executor: SqliteExecutor, two: ClientWrites) -> None:
-    """What an operator has disabled does not come back by itself."""
+async def test_keep_enables_the_client(executor: SqliteExecutor, two: ClientWrites) -> None:
+    """It is there to be used as long as it is kept, even if it was disabled in between."""
     page = NewClient("Page", "page", public=True, redirect_uris=("https://a.example/page",), grant_types=CODE)
     await two.keep(page)
     await two.disable("page")
     await two.keep(page._replace(name="Another name"))
     kept = await _client(executor, "page")
-    assert (kept.name, kept.state) == ("Another name", ClientState.INACTIVE)
+    assert (kept.name, kept.state) == ("Another name", ClientState.ACTIVE)

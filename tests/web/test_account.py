@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doors.peers import AsgiReply, asgi
@@ -12,9 +15,15 @@ from doors.stage import stage_service
 
 from authsvc.app import open_service
 from authsvc.config import Settings
+from authsvc.domain.account_page import CLIENT_ID
+from authsvc.domain.clients import ClientState
+from authsvc.errors import Refused, StartupError
+from authsvc.store.client_writes import ClientWrites, NewClient
 from authsvc.store.clients import Clients
 from authsvc.store.migrate import migrate
-from authsvc.web.account import CLIENT_ID, account_client, account_page
+from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.writes import Writes
+from authsvc.web.account import account_client, account_page
 
 ISSUER = "https://auth.example.com"
 PATHS = sorted(account_page().paths)
@@ -45,7 +54,8 @@ async def test_it_names_only_files_of_ours() -> None:
     """Every address in the page is that of a file that is served, and no script or style stands in it."""
     page = (await ask("/account")).body.decode()
     found = re.findall(r'(?:src|href)="([^"#]+)"', page)
-    assert sorted(found) == sorted(set(PATHS) - {"/account", "/account/"})
+    # Who has no JavaScript is led to the sign-in pages.
+    assert sorted(set(found) - {"/login"}) == sorted(set(PATHS) - {"/account", "/account/"})
     assert re.findall(r"<style|<script(?![^>]*src=)|\bon\w+=|style=", page) == []
 
 
@@ -63,18 +73,58 @@ def test_the_client_has_one_place() -> None:
     assert (client.public, client.trusted, client.native) == (True, True, False)
 
 
-async def test_the_start_makes_the_client(tmp_path: Path) -> None:
-    """It is there once the service is open, unless the page is turned off, and follows the issuer."""
-    database = tmp_path / "authsvc.db"
-    migrate(database)
-    found = []
-    for settings in (
-        Settings(database_url=database, account=False, issuer=ISSUER),
-        Settings(database_url=database, issuer=ISSUER),
-        Settings(database_url=database, issuer="https://elsewhere.example.com"),
-    ):
-        service = await open_service(settings)
-        client = await Clients(service.executor).by_client_id(CLIENT_ID)
-        await service.close()
-        found.append(client.redirect_uris if client else None)
-    assert found == [None, f"{ISSUER}/account", "https://elsewhere.example.com/account"]
+ELSEWHERE = "https://elsewhere.example.com"
+ACTIVE, INACTIVE = ClientState.ACTIVE, ClientState.INACTIVE
+
+
+async def start(database: Path, **settings: Any) -> tuple[str, int] | None:
+    """What there is of the client after a start: its redirect URI and its state."""
+    service = await open_service(Settings(database_url=database, **settings))
+    client = await Clients(service.executor).by_client_id(CLIENT_ID)
+    await service.close()
+    assert service.account == (client is not None and client.state == ACTIVE)
+    return (client.redirect_uris, client.state) if client else None
+
+
+async def test_the_start_keeps_the_client(tmp_path: Path) -> None:
+    """It follows the issuer, and is there and active just as the page is served."""
+    migrate(database := tmp_path / "authsvc.db")
+    assert await start(database, account=False, issuer=ISSUER) is None
+    assert await start(database, issuer=ISSUER) == (f"{ISSUER}/account", ACTIVE)
+    assert await start(database, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", ACTIVE)
+    assert await start(database, account=False, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", INACTIVE)
+    assert await start(database, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", ACTIVE)
+
+
+async def test_where_browsers_would_not_let_it_work(tmp_path: Path) -> None:
+    """At an issuer without TLS that is not this machine there is no page, and everything else is served."""
+    migrate(database := tmp_path / "authsvc.db")
+    assert await start(database, listen="192.0.2.1:8080") is None
+
+
+async def test_a_later_start_waits_for_nobody(tmp_path: Path) -> None:
+    """Where the client is as it should be, the start does not ask for the right to write."""
+    migrate(database := tmp_path / "authsvc.db")
+    await start(database, issuer=ISSUER)
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert await start(database, issuer=ISSUER) == (f"{ISSUER}/account", ACTIVE)
+
+
+async def test_nobody_elses_client_is_taken(tmp_path: Path) -> None:
+    """Nobody can make a client of this name, and one that has a secret all the same stops the start as it is."""
+    migrate(database := tmp_path / "authsvc.db")
+    executor = SqliteExecutor(database)
+    clients = ClientWrites(Writes(executor))
+    new = NewClient(
+        "Mine", CLIENT_ID, redirect_uris=(f"{ISSUER}/mine",), grant_types=account_client(ISSUER).grant_types
+    )
+    with pytest.raises(Refused, match="the account page"):
+        await clients.create(new)
+    _, secret = await clients.create(new._replace(client_id="mine"))
+    await executor.close()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE clients SET client_id = ?", (CLIENT_ID,))
+    assert secret
+    with pytest.raises(StartupError, match=CLIENT_ID):
+        await start(database, issuer=ISSUER)

@@ -100,7 +100,7 @@ def test_tokens_can_be_pasted_first() -> None:
     assert "PKCE (S256)" in document["components"]["securitySchemes"]["oauth2"]["description"]
     requirements = document["paths"]["/auth/v1/users/me"]["get"]["security"]
     assert requirements == [{"bearer": []}, {"oauth2": ["openid"]}]
-    requirements = document["paths"]["/auth/v1/users/me/sessions"]["delete"]["security"]
+    requirements = document["paths"]["/auth/v1/users/me/sessions/_sign_out_all"]["post"]["security"]
     assert requirements == [{"bearer": []}, {"oauth2": ["sign_out"]}]
 
 

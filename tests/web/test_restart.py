@@ -20,7 +20,7 @@ def walk(people: Path, chromium: Driver, tmp_path_factory: pytest.TempPathFactor
     with open_site(url, folder / "first.log", listen=listen) as site:
         begun = chromium("restartBegin", site=site.url, person=ADA.typed())
         assert site.server.stop() == 0
-    lost = chromium("restartLost")
+    lost = chromium("restartLost", person=ADA.typed())
     with open_site(url, folder / "second.log", listen=listen):
         back, again = chromium("restartBack"), chromium("restartAgain")
     return {"begun": begun, "lost": lost, "back": back, "again": again}
@@ -49,8 +49,13 @@ def test_a_call_in_between_fails(walk: Any) -> None:
     assert '- button "Try again"' in walk["lost"]["failed"]
 
 
+def test_an_action_in_between_fails(walk: Any) -> None:
+    """What cannot be done while the server is away has not been done, and the page says why."""
+    assert "That did not work. The server cannot be reached." in walk["lost"]["action"]
+
+
 def test_the_page_is_connected_again(walk: Any) -> None:
-    """When the server is back, the banner goes away by itself, and everything is read anew, without a sign-in."""
+    """When the server is back, all alerts go away by themselves, and everything is read anew, without a sign-in."""
     assert walk["back"]["after"] == walk["begun"]
     assert (walk["back"]["pages"], walk["back"]["alerts"]) == ([], 0)
     assert {call["method"] for call in walk["back"]["calls"]} >= {"GetMyUser", "ListMyUserSessions", "ListMyUserGrants"}

@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from zitadel import options_pb2 as zitadel_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n authsvc/account/v1/account.proto\x12\x12\x61uthsvc.account.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x15zitadel/options.proto\"/\n\x0eSignOutRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\"\x11\n\x0fSignOutResponse\"\x13\n\x11SignOutAllRequest\"\x14\n\x12SignOutAllResponse2\xa4\x02\n\x0e\x41\x63\x63ountService\x12\x89\x01\n\x07SignOut\x12\".authsvc.account.v1.SignOutRequest\x1a#.authsvc.account.v1.SignOutResponse\"5\x82\xb5\x18\n\n\x08sign_out\x82\xd3\xe4\x93\x02!*\x1f/users/me/sessions/{session_id}\x12\x85\x01\n\nSignOutAll\x12%.authsvc.account.v1.SignOutAllRequest\x1a&.authsvc.account.v1.SignOutAllResponse\"(\x82\xb5\x18\n\n\x08sign_out\x82\xd3\xe4\x93\x02\x14*\x12/users/me/sessionsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n authsvc/account/v1/account.proto\x12\x12\x61uthsvc.account.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x15zitadel/options.proto\"/\n\x0eSignOutRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\"\x11\n\x0fSignOutResponse\"\x13\n\x11SignOutAllRequest\"\x14\n\x12SignOutAllResponse2\xb5\x02\n\x0e\x41\x63\x63ountService\x12\x89\x01\n\x07SignOut\x12\".authsvc.account.v1.SignOutRequest\x1a#.authsvc.account.v1.SignOutResponse\"5\x82\xb5\x18\n\n\x08sign_out\x82\xd3\xe4\x93\x02!*\x1f/users/me/sessions/{session_id}\x12\x96\x01\n\nSignOutAll\x12%.authsvc.account.v1.SignOutAllRequest\x1a&.authsvc.account.v1.SignOutAllResponse\"9\x82\xb5\x18\n\n\x08sign_out\x82\xd3\xe4\x93\x02%\" /users/me/sessions/_sign_out_all:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTSERVICE'].methods_by_name['SignOut']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['SignOut']._serialized_options = b'\202\265\030\n\n\010sign_out\202\323\344\223\002!*\037/users/me/sessions/{session_id}'
   _globals['_ACCOUNTSERVICE'].methods_by_name['SignOutAll']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['SignOutAll']._serialized_options = b'\202\265\030\n\n\010sign_out\202\323\344\223\002\024*\022/users/me/sessions'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['SignOutAll']._serialized_options = b'\202\265\030\n\n\010sign_out\202\323\344\223\002%\" /users/me/sessions/_sign_out_all:\001*'
   _globals['_SIGNOUTREQUEST']._serialized_start=109
   _globals['_SIGNOUTREQUEST']._serialized_end=156
   _globals['_SIGNOUTRESPONSE']._serialized_start=158
@@ -46,5 +46,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNOUTALLRESPONSE']._serialized_start=198
   _globals['_SIGNOUTALLRESPONSE']._serialized_end=218
   _globals['_ACCOUNTSERVICE']._serialized_start=221
-  _globals['_ACCOUNTSERVICE']._serialized_end=513
+  _globals['_ACCOUNTSERVICE']._serialized_end=530
 # @@protoc_insertion_point(module_scope)

@@ -106,7 +106,7 @@ def lines(settings: Settings, addresses: dict[str, Address], trial: Trial) -> st
         login_name=trial.login_name,
         password=trial.password,
         issuer=settings.at(addresses["web"]).issuer,
-        page="/account" if settings.account else "/login",
+        page=settings.at(addresses["web"]).account_page or "/login",
         login=f" --cacert {tls}" if tls else "",
         program=_program(),
         url=serve.url(settings, addresses),

@@ -10,6 +10,7 @@ import yaml
 from sqlalchemy import Table, select
 
 from authsvc.directory.fields import KeyState, time_text
+from authsvc.domain import account_page
 from authsvc.domain.clients import SIGNING_ALGORITHMS, ClientState
 from authsvc.domain.grants import GrantState
 from authsvc.domain.orgs import OrgState
@@ -86,7 +87,7 @@ class _Export:
             agents=[self._agent(row) for row in self._rows["user_agents"]],
             userGrants=[self._user_grant(row) for row in self._rows["user_grants"]],
             apiKeys=[_api_key(row) for row in self._rows["api_keys"]],
-            clients=[_client(row) for row in self._rows["clients"]],
+            clients=[_client(row) for row in self._rows["clients"] if row["client_id"] != account_page.CLIENT_ID],
         )
 
     def _owned(self, table: str, owner: str) -> defaultdict[int, list[Row]]:

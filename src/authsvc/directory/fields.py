@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from authsvc.domain import account_page
 from authsvc.domain.clients import SIGNING_ALGORITHMS, ClientState, GrantType
 from authsvc.domain.grants import GrantState
 from authsvc.domain.ids import parse_id
@@ -170,6 +171,8 @@ def _key_hash(text: str) -> bytes:
 def _client_id(text: str) -> str:
     if not is_client_id(text):
         raise wrong("must have 1 to 200 visible ASCII characters")
+    if text == account_page.CLIENT_ID:
+        raise wrong("is that of the account page, a client that the server keeps itself")
     return text
 
 

@@ -144,15 +144,15 @@ def next_step(
         Redirected: `login_required` or `account_selection_required` where no page may be shown; `login_required` also
             if somebody else has signed in than the client asked for.
     """
-    sessions = [each for each in browser.sessions if each.is_active and each.impersonator is None] if browser else []
-    picked = _pick(request, sessions, chosen)
+    picked = _pick(request, [each for each in browser.sessions if each.impersonator is None] if browser else [], chosen)
     if isinstance(picked, BrowserSession):
         return picked if _is_fresh(request, picked, at, after) else _ask(request, Ask.SIGN_IN)
     return _ask(request, picked)
 
 
-def _pick(request: AuthorizationRequest, sessions: Sequence[BrowserSession], chosen: int | None) -> Step:
-    """The session that is meant, however old its sign-in is."""
+def _pick(request: AuthorizationRequest, known: Sequence[BrowserSession], chosen: int | None) -> Step:
+    """The session that is meant, however old its sign-in is; `known` are those that have ended, too."""
+    sessions = [each for each in known if each.is_active]
     mine = next((each for each in sessions if each.id == chosen), None)
     if request.hint is not None:
         if mine is not None and mine.user_id != request.hint.user_id:
@@ -165,10 +165,16 @@ def _pick(request: AuthorizationRequest, sessions: Sequence[BrowserSession], cho
     if SELECT_ACCOUNT in request.prompt:
         return Ask.CHOOSE
     if request.login_hint:
-        hinted = [each for each in sessions if each.login_name.lower() == request.login_hint.lower()]
-        # With nobody of that name, the others are offered: the hint may be another name of one of them.
-        return hinted[0] if hinted else Ask.SIGN_IN if request.is_silent else Ask.CHOOSE
+        return _hinted(request, known)
     return sessions[0] if len(sessions) == 1 else Ask.CHOOSE
+
+
+def _hinted(request: AuthorizationRequest, known: Sequence[BrowserSession]) -> Step:
+    hinted = next((each for each in known if each.login_name.lower() == request.login_hint.lower()), None)
+    if hinted is not None:
+        return hinted if hinted.is_active else Ask.SIGN_IN
+    # With nobody of that name, the others are offered: the hint may be another name of one of them.
+    return Ask.SIGN_IN if request.is_silent else Ask.CHOOSE
 
 
 def _is_fresh(request: AuthorizationRequest, session: BrowserSession, at: int, after: int | None) -> bool:

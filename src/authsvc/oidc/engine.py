@@ -27,7 +27,10 @@ from authsvc.store.projects import Projects
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """The rules by the endpoints and pages that follow them; `issuer` is the URL by which browsers reach these."""
+    """The rules by the endpoints and pages that follow them.
+
+    `issuer` is the URL by which browsers reach these, `account_page` the path of that page, empty if there is none.
+    """
 
     issuer: str
     authorization: Authorization
@@ -43,6 +46,7 @@ class Engine:
     impersonators: Impersonators
     sign_ins: SignIns
     sealing: Sealing
+    account_page: str = ""
     trusted_proxies: Sequence[Network] = ()
     clock: Clock = now
 

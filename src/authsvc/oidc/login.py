@@ -183,6 +183,7 @@ class Login:
             done=_done(texts_of(request), flow, sessions, watched),
             sessions=sessions,
             watched=watched,
+            account_page=self._engine.account_page,
             end_impersonation=IMPERSONATION,
             any_active=any(session.is_active for session in sessions),
             another=address(LOGIN, [("prompt", "login")]),

@@ -50,7 +50,7 @@ def _asset(media_type: str, *names: str) -> Asset:
     return Asset(f"/login/{stem}.{hashlib.sha256(body).hexdigest()[:16]}.{ending}", media_type, body)
 
 
-STYLE = _asset("text/css", "palette.css", "pages.css")
+STYLE = _asset("text/css", "common.css", "pages.css")
 ICON = _asset("image/svg+xml", "icon.svg")
 
 

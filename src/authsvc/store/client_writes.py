@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import BindParameter, Select, Update, bindparam, exists, literal_column, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
+from authsvc.domain import account_page
 from authsvc.domain.clients import SECRET_PREFIX, ClientState, GrantType
 from authsvc.domain.clock import Clock, now
 from authsvc.domain.registration import Fault, Registration, faults, is_client_id
@@ -64,6 +65,8 @@ class ClientWrites:
             Unregistrable: what is said of it does not fit together.
             Refused: the name or the id cannot be one, the id is taken, or there is no such project.
         """
+        if new.client_id == account_page.CLIENT_ID:
+            raise Refused("this client id is that of the account page, a client that the server keeps itself")
         _check(new)
         number = self._ids.next()
         client_id = new.client_id or str(number)
@@ -84,17 +87,19 @@ class ClientWrites:
         return client_id, secret
 
     async def keep(self, new: NewClient) -> None:
-        """Have a public client be as `new` says, under the `client_id` that it has; one that is disabled stays so.
+        """Have a public client be there and active, as `new` says, under the `client_id` that it names.
 
         Raises:
             Unregistrable: what is said of it does not fit together.
+            Refused: somebody has made another client with this client id, which has a secret.
         """
         _check(new)
-        values = _values(new) | {"client_id": new.client_id, "secret_hash": None}
+        values = _values(new) | {"client_id": new.client_id, "state": ClientState.ACTIVE.value}
         async with self._writes.transaction() as tx:
             row = await tx.fetch_one(self._by_client_id, client_id=new.client_id)
-            state = row[1] if row else ClientState.ACTIVE.value
-            await self._writes.put(tx, clients, {**values, "id": row[0] if row else self._ids.next(), "state": state})
+            if row and row[2] is not None:
+                raise Refused(f"the client {new.client_id} has a secret")
+            await self._writes.put(tx, clients, {**values, "id": row[0] if row else self._ids.next()})
 
     async def disable(self, client_id: str) -> bool:
         """End a client, and with it all that it has been given; whether it was active.

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from authsvc.domain.account_page import CLIENT_ID, PATH
+from authsvc.domain.clients import ClientState
 from authsvc.domain.registration import DEFAULT_GRANTS
-from authsvc.store.client_writes import NewClient
+from authsvc.store.client_writes import ClientWrites, NewClient
+from authsvc.store.clients import Clients
 from authsvc.web.files import File, Files
 
-PATH = "/account"
-CLIENT_ID = "authsvc-account"
 # People's pictures are wherever they have them.
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; "
@@ -32,10 +33,28 @@ def account_page() -> Files:
     )
 
 
+async def keep_account_client(clients: Clients, writes: ClientWrites, issuer: str, *, served: bool) -> None:
+    """Have the client of the page be there if the page is served, and otherwise end it and all that it was given.
+
+    Nothing is written, and nobody waited for, where all is as it should be: that is so at every start but the first.
+
+    Raises:
+        Refused: somebody has made another client with this client id.
+        Unavailable: the database does not answer.
+    """
+    found = await clients.by_client_id(CLIENT_ID)
+    is_active = found is not None and found.state == ClientState.ACTIVE
+    wanted = account_client(issuer)
+    if served and not (is_active and found and found.redirect_uris == "\n".join(wanted.redirect_uris)):
+        await writes.keep(wanted)
+    elif is_active and not served:
+        await writes.disable(CLIENT_ID)
+
+
 def account_client(issuer: str) -> NewClient:
     """The client that it is: people are not asked whether it may know who they are, as it is a page of ours."""
     return NewClient(
-        name="Account page",
+        name="authsvc",
         client_id=CLIENT_ID,
         public=True,
         trusted=True,

@@ -63,7 +63,8 @@ async function outlined(page) {
         return null;
       }
       const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(activeElement);
-      return { tag: activeElement.outerHTML.slice(0, 80), seen: (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none" };
+      const seen = (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow !== "none";
+      return { tag: activeElement.outerHTML.slice(0, 80), seen };
     });
     if (style === null) {
       break;

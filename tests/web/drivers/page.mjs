@@ -90,6 +90,11 @@ export async function everything(page) {
   };
 }
 
+// From here on time passes for the page only when it is told to. Its clock must have been replaced before.
+export async function stop(page) {
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1_000);
+}
+
 // Somebody looks at another tab for a while, and comes back. The browser does not tell pages so that nobody looks at.
 export async function lookAway(page) {
   await tell(page, "hidden");

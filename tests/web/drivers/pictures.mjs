@@ -15,7 +15,8 @@ export const pictures = {
 
   async picturesTake(browser, { site, ada, folder }) {
     const { context, page } = visited;
-    const take = (page, name) => page.screenshot({ path: `${folder}/${name}.png`, fullPage: true, animations: "disabled" });
+    const take = (page, name) =>
+      page.screenshot({ path: `${folder}/${name}.png`, fullPage: true, animations: "disabled" });
     await page.reload();
     await shown(page, ada);
     await take(page, "account");

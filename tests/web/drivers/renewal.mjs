@@ -1,7 +1,7 @@
 // Somebody whose token comes to its end. The parts of the walk are in one browser, which is open in between.
-import { PAUSE, button, come, lookAway, settled, signedOut } from "./page.mjs";
-import { called, complaints, opened, token, visit } from "./visit.mjs";
 import { LOGIN, PASSWORD } from "../../interop/drivers/people.mjs";
+import { PAUSE, button, come, lookAway, settled, signedOut, stop } from "./page.mjs";
+import { called, complaints, opened, token, visit } from "./visit.mjs";
 
 let visited;
 
@@ -30,18 +30,19 @@ export const renewal = {
     visited = await visit(browser);
     await visited.page.clock.install({ time: Date.now() + ahead });
     await come(visited.page, site, person);
+    await stop(visited.page);
     return token(visited.noted);
   },
 
   // The server has let the token expire.
   async renewalExpired() {
-    const stale = await token(visited.noted);
-    const since = visited.noted.requests.length;
-    await lookAway(visited.page);
-    await settled(visited.page);
-    const atOnce = called(visited.noted, since).filter(({ method }) => method === "ListMyUserSessions");
-    await visited.page.clock.fastForward(PAUSE);
-    return { atOnce, ...(await readAgain(stale)) };
+    const { page, noted } = visited;
+    await page.clock.fastForward(PAUSE);
+    const renewed = await readAgain(await token(noted));
+    const since = noted.requests.length;
+    await lookAway(page);
+    await settled(page);
+    return { ...renewed, atOnce: called(noted, since).filter(({ method }) => method === "ListMyUserSessions") };
   },
 
   // By the browser's clock the token is about to expire.

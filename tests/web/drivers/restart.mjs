@@ -1,6 +1,19 @@
 // Somebody whose server goes away and comes back. The parts of the walk are in one browser, which is open in between.
 import { look } from "./looks.mjs";
-import { GRANTS, PAUSE, PROFILE, SESSIONS, button, come, lookAway, region, sessions, settled, text } from "./page.mjs";
+import {
+  GRANTS,
+  PAUSE,
+  PROFILE,
+  SESSIONS,
+  button,
+  come,
+  lookAway,
+  region,
+  sessions,
+  settled,
+  stop,
+  text,
+} from "./page.mjs";
 import { called, complaints, opened, visit } from "./visit.mjs";
 
 const LOST = "The connection to the server is lost.";
@@ -32,8 +45,8 @@ export const restart = {
     return parts(visited.page);
   },
 
-  // The server has stopped. A call fails, and so does another try.
-  async restartLost() {
+  // The server has stopped. Calls fail, and so does another try.
+  async restartLost(_browser, { person }) {
     const { page } = visited;
     await banner().waitFor();
     const said = await banner().innerText();
@@ -42,15 +55,19 @@ export const restart = {
     await lookAway(page);
     await region(page, SESSIONS).getByRole("alert").waitFor();
     const failed = await region(page, SESSIONS).ariaSnapshot();
+    await button(page, `Sign out ${person.name}`).click();
+    const undone = region(page, SESSIONS).getByRole("alert").filter({ hasText: "That did not work." });
+    await undone.waitFor();
+    const action = await undone.innerText();
     const stayed = await sessions(page);
     const { light, dark, overflow } = await look(page);
     const inVain = page.waitForEvent("requestfailed", (request) => request.url().endsWith("/Watch"));
     await button(page, "Try again now").click();
     await inVain;
     const still = await banner().isVisible();
-    // From here on time passes only when it is told to, so that nothing is tried by the way.
-    await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 1_000);
-    return { said, before, failed, stayed, still, looks: { light, dark, overflow } };
+    // Or something would be tried by the way.
+    await stop(page);
+    return { said, before, failed, action, stayed, still, looks: { light, dark, overflow } };
   },
 
   // It is there again, and it is time to try.

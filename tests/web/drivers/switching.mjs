@@ -62,7 +62,7 @@ export async function switching(browser, { site, ada, boris }) {
 
   since = noted.requests.length;
   await button(page, "Sign in").click();
-  await page.waitForSelector(`${LOGIN}, [role=list], main ul`);
+  await page.waitForSelector(LOGIN);
   const afterwards = opened(noted, since);
   const headers = await policy;
   const cookies = await context.cookies();

@@ -7,7 +7,8 @@ const PICTURES = /net::ERR_NAME_NOT_RESOLVED/;
 
 // A browser profile whose pages look the same on every machine.
 export async function visit(browser, options) {
-  const looks = { colorScheme: "light", reducedMotion: "reduce", timezoneId: "UTC", viewport: { width: 1280, height: 900 } };
+  const viewport = { width: 1280, height: 900 };
+  const looks = { colorScheme: "light", reducedMotion: "reduce", timezoneId: "UTC", viewport };
   const visited = await profile(browser, { ...looks, ...options });
   const { context, noted } = visited;
   Object.assign(noted, { requests: [], answers: [], places: [] });
@@ -15,7 +16,9 @@ export async function visit(browser, options) {
   context.on("response", (response) => {
     if (new URL(response.url()).pathname === TOKEN_ENDPOINT) {
       // At once: when its page is gone, so is the body.
-      noted.answers.push(response.json());
+      const answer = response.json();
+      answer.catch(() => {}); // told to whoever asks for it
+      noted.answers.push(answer);
     }
   });
   return visited;
@@ -69,6 +72,8 @@ export function opened(noted, since = 0) {
 
 // The names of the methods that were called since then, each with the token of its call.
 export function called(noted, since = 0) {
-  const calls = noted.requests.slice(since).filter(({ contentType }) => contentType?.startsWith("application/grpc-web"));
-  return calls.map(({ url, token }) => ({ method: url.split("/").at(-1), token }));
+  return noted.requests
+    .slice(since)
+    .filter(({ contentType }) => contentType?.startsWith("application/grpc-web"))
+    .map(({ url, token }) => ({ method: url.split("/").at(-1), token }));
 }

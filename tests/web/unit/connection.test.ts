@@ -235,3 +235,29 @@ test("After the end there is no stream, whatever happens, until it is started ag
   window.dispatchEvent(new Event("online"));
   assert.equal(streams.length, 3);
 });
+
+test("A server that has no room for one who watches is there; it is asked again after the longest wait.", (t) => {
+  const { told, last, streams, pass } = watched(t);
+  const full = { code: 8, message: "too many calls at once" }; // RESOURCE_EXHAUSTED
+  last().ends(new Failure("busy", "too many calls at once", "", full));
+  pass(14_999);
+  assert.deepEqual([told, streams.length], [[], 1]);
+  pass(1);
+  assert.equal(streams.length, 2);
+  last().ends(new Failure("busy", "the store is away"));
+  assert.deepEqual(told, ["lost"]);
+});
+
+test("A server that goes after it was there for long is tried for soon, however long it was away before.", (t) => {
+  const { last, streams, pass } = watched(t);
+  for (const wait of [1_000, 2_000, 4_000]) {
+    last().ends(BROKEN);
+    pass(wait);
+  }
+  last().says(ServingStatus.SERVING);
+  pass(60_000);
+  last().says(ServingStatus.NOT_SERVING);
+  const before = streams.length;
+  pass(1_000);
+  assert.equal(streams.length, before + 1);
+});

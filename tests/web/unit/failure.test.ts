@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Failure, failureOf, type Trouble } from "../../../src/authsvc/web/account/failure.ts";
+import { Failure, failureOf, isPassing, type Trouble } from "../../../src/authsvc/web/account/failure.ts";
 
 function ofCall(code: number, message: string): [Trouble, string, string] {
   const failure = failureOf({ code, message });
@@ -49,4 +49,10 @@ test("A mistake in the page's own code is unexpected, and not taken for the netw
   assert.equal(failure.trouble, "unexpected");
   assert.equal(failure.cause, mistake);
   assert.equal(failureOf("just words").message, "just words");
+});
+
+test("What is over when the server answers again is told from what stays.", () => {
+  const passing = (trouble: Trouble) => isPassing(new Failure(trouble, ""));
+  assert.ok((["unreachable", "timeout", "busy"] as const).every(passing));
+  assert.ok(!(["signed_out", "forbidden", "missing", "refused", "unexpected"] as const).some(passing));
 });

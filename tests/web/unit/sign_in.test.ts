@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Wish } from "../../../src/authsvc/web/account/issuer.ts";
 import type { Tokens } from "../../../src/authsvc/web/account/tokens.ts";
-import { type Arrival, SignIn, type Wish } from "../../../src/authsvc/web/account/sign_in.ts";
+import { type Arrival, SignIn } from "../../../src/authsvc/web/account/sign_in.ts";
 import { AuthorizationServer } from "./authorization_server.ts";
 import { setGlobal, storage, Tab } from "./browser.ts";
 
@@ -211,6 +212,24 @@ test("A code that the server does not take is a refusal, and a lost connection i
   const second = await departure();
   server.mishaps.push(() => Promise.reject(new TypeError("Failed to fetch")));
   assert.equal(refusalOf((await page(server.approve(second.request), second.kept)).arrival)[0], "unreachable");
+});
+
+test("A server has 15 seconds to answer, and 4 at a renewal, so that a second attempt comes in time.", async (t) => {
+  const { mock } = t.mock.method(AbortSignal, "timeout");
+  const server = new AuthorizationServer(ORIGIN);
+  const { request, kept } = await departure();
+  const tokens = tokensOf((await page(server.approve(request), kept)).arrival);
+  await tokens.renew("access 1");
+  const deadlines = mock.calls.map(({ arguments: [milliseconds] }) => milliseconds);
+  assert.deepEqual(
+    server.asked.map(({ path }, number) => [path, deadlines[number]]),
+    [
+      ["/.well-known/openid-configuration", 15_000],
+      ["/.well-known/openid-configuration", 15_000],
+      ["/oauth/v2/token", 15_000],
+      ["/oauth/v2/token", 4_000],
+    ],
+  );
 });
 
 test("What goes wrong at a renewal is told apart: a worthless token, a busy server, a proxy's page, a broken answer.", async () => {

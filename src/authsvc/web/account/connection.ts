@@ -1,12 +1,14 @@
 /** Whether the server is there: a stream of its health that is kept open as long as the page is to be seen. */
 
 import { create } from "@bufbuild/protobuf";
+import { StatusCode } from "grpc-web";
 import {
   Health,
   type HealthCheckResponse,
   HealthCheckResponse_ServingStatus as ServingStatus,
   HealthCheckRequestSchema,
 } from "../build/proto/grpc/health/v1/health_pb.ts";
+import type { Failure } from "./failure.ts";
 import type { Transport } from "./transport.ts";
 
 /** Whether the server is there, as far as the page knows. */
@@ -72,6 +74,8 @@ export class Connection {
     const stop = this.#transport.stream(Health.method.watch, create(HealthCheckRequestSchema), {
       message: ({ status }: HealthCheckResponse) => {
         if (status !== ServingStatus.SERVING) {
+          // What came of an earlier loss has nothing to do with this one.
+          this.#attempts = servingSince !== null && isSteady(servingSince) ? 0 : this.#attempts;
           lost();
           return;
         }
@@ -79,12 +83,15 @@ export class Connection {
         servingSince ??= Date.now();
         this.#tell("connected");
       },
-      end: () => {
-        if (servingSince === null) {
+      end: (failure) => {
+        if (servingSince !== null) {
+          this.#again(isSteady(servingSince) ? 0 : this.#attempts);
+        } else if (isRefusedAsOneTooMany(failure)) {
+          this.#tell("connected");
+          this.#again(WAITS.length);
+        } else {
           lost();
-          return;
         }
-        this.#again(Date.now() - servingSince < STEADY ? this.#attempts : 0);
       },
     });
     this.#cancel = stop;
@@ -93,6 +100,7 @@ export class Connection {
   #again(attempts: number): void {
     const wait = WAITS[Math.min(attempts, WAITS.length - 1)] ?? 0;
     this.#attempts = attempts + 1;
+    clearTimeout(this.#timer);
     // Many pages that have lost one server do not all come back in the same moment.
     this.#timer = setTimeout(() => this.#open(), wait * (0.8 + 0.4 * Math.random()));
   }
@@ -109,4 +117,14 @@ export class Connection {
       this.#changed(state);
     }
   }
+}
+
+function isSteady(since: number): boolean {
+  return Date.now() - since >= STEADY;
+}
+
+/** The server is there, and says so: it has as many who watch it as it will have. */
+function isRefusedAsOneTooMany(failure: Failure | null): boolean {
+  const cause = failure?.cause;
+  return typeof cause === "object" && cause !== null && "code" in cause && cause.code === StatusCode.RESOURCE_EXHAUSTED;
 }

@@ -66,6 +66,11 @@ export function failureOf(error: unknown): Failure {
   return new Failure("unexpected", error instanceof Error ? error.message : String(error), "", error);
 }
 
+/** Whether a failure is one of the moment: it says nothing of a server that answers again. */
+export function isPassing({ trouble }: Failure): boolean {
+  return trouble === "unreachable" || trouble === "timeout" || trouble === "busy";
+}
+
 interface Status {
   readonly code: number;
   readonly message: string;

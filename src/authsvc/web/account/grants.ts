@@ -13,14 +13,14 @@ export interface Filter {
 }
 
 /** What grants are grouped by: an organization or a project. A domain tells organizations of one name apart. */
-export interface Heading {
+interface Heading {
   readonly id: string;
   readonly name: string;
   readonly domain: string;
 }
 
 /** The grants of one project in one organization: one, as a rule. */
-export interface Part extends Heading {
+interface Part extends Heading {
   readonly grants: readonly UserGrant[];
 }
 

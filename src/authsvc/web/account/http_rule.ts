@@ -5,7 +5,7 @@ import { http } from "../build/proto/google/api/annotations_pb.ts";
 import type { HttpRule } from "../build/proto/google/api/http_pb.ts";
 
 /** A request as the JSON door takes it; `target` is path and query, `body` is undefined when there is nothing to say. */
-export interface HttpRequest {
+interface HttpRequest {
   readonly verb: string;
   readonly target: string;
   readonly body: JsonValue | undefined;

@@ -24,8 +24,8 @@ import type { Grant } from "./tokens.ts";
 export interface Wish {
   /** Login name of the person. */
   loginHint?: string;
-  /** Asks for the password again, or whose account to take. */
-  prompt?: "login" | "select_account";
+  /** Asks for the password again, or whose account to take, or nothing: then the answer may be `login_required`. */
+  prompt?: "login" | "select_account" | "none";
 }
 
 /** What only the tab that began a sign-in knows of it. */
@@ -36,8 +36,9 @@ export interface Secrets {
 
 const CLIENT: Client = { client_id: "authsvc-account" };
 const SCOPES = "openid profile email phone offline_access sign_out";
+const DEADLINE = 15_000; // ms
 // Two attempts at a renewal must fit into the ten seconds in which the server gives the same successor again.
-const DEADLINE = 4_000; // ms
+const DEADLINE_OF_RENEWAL = 4_000; // ms
 
 /** One authorization server, discovered. */
 export class Issuer {
@@ -110,7 +111,8 @@ export class Issuer {
   async refresh(token: string): Promise<Grant> {
     try {
       const began = Date.now();
-      const response = await refreshTokenGrantRequest(this.#server, CLIENT, None(), token, this.#options);
+      const options = { ...this.#options, [customFetch]: reachIn(DEADLINE_OF_RENEWAL) };
+      const response = await refreshTokenGrantRequest(this.#server, CLIENT, None(), token, options);
       return grant(await processRefreshTokenResponse(this.#server, byClockOf(response), response), began, token);
     } catch (error) {
       const failure = failureOf(error);
@@ -121,8 +123,10 @@ export class Issuer {
 
 interface Options {
   [allowInsecureRequests]: boolean;
-  [customFetch]: (url: string, init: Init) => Promise<Response>;
+  [customFetch]: Reach;
 }
+
+type Reach = (url: string, init: Init) => Promise<Response>;
 
 type Init = Pick<RequestInit, "method" | "headers" | "redirect"> & { body?: BodyInit | null | undefined };
 
@@ -130,19 +134,21 @@ type Init = Pick<RequestInit, "method" | "headers" | "redirect"> & { body?: Body
 function optionsAt(origin: string): Options {
   const { protocol, hostname } = new URL(origin);
   const loopback = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-  return { [allowInsecureRequests]: protocol === "http:" && loopback, [customFetch]: reach };
+  return { [allowInsecureRequests]: protocol === "http:" && loopback, [customFetch]: reachIn(DEADLINE) };
 }
 
 /** Fetches a whole answer in time. Only here a failure is known to be the network's: fetch gives it no type of its own. */
-async function reach(url: string, init: Init): Promise<Response> {
-  try {
-    const response = await fetch(url, { ...init, body: init.body ?? null, signal: AbortSignal.timeout(DEADLINE) });
-    await response.clone().arrayBuffer();
-    return response;
-  } catch (error) {
-    const late = error instanceof DOMException && error.name === "TimeoutError";
-    throw new Failure(late ? "timeout" : "unreachable", String(error), "", error);
-  }
+function reachIn(deadline: number): Reach {
+  return async (url, init) => {
+    try {
+      const response = await fetch(url, { ...init, body: init.body ?? null, signal: AbortSignal.timeout(deadline) });
+      await response.clone().arrayBuffer();
+      return response;
+    } catch (error) {
+      const late = error instanceof DOMException && error.name === "TimeoutError";
+      throw new Failure(late ? "timeout" : "unreachable", String(error), "", error);
+    }
+  };
 }
 
 /** What a discovery document calls its issuer; undefined when it is none. */

@@ -11,6 +11,11 @@ const texts = textsFor(navigator.languages);
 document.documentElement.lang = texts.language;
 document.title = texts.say("title");
 
+// A page that the browser has kept, whole as it was left, would show somebody who may have signed out meanwhile.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
 const page = document.getElementById("page");
 if (page) {
   page.replaceChildren();

@@ -10,13 +10,13 @@ import { Failure, failureOf } from "./failure.ts";
 import { Issuer, type Secrets, type Wish } from "./issuer.ts";
 import { Tokens } from "./tokens.ts";
 
-export type { Wish } from "./issuer.ts";
-
-/** What the page's own URL brought. */
-export type Arrival = { kind: "nothing" } | { kind: "tokens"; tokens: Tokens } | { kind: "refused"; failure: Failure };
+/** What the page's own URL brought. `silent`: nobody was to be asked anything. */
+export type Arrival =
+  { kind: "nothing" } | { kind: "tokens"; tokens: Tokens } | { kind: "refused"; failure: Failure; silent: boolean };
 
 interface Pending extends Secrets {
   readonly hash: string;
+  readonly silent: boolean;
 }
 
 const WAITING = "authsvc.sign_in.";
@@ -67,7 +67,7 @@ export class SignIn {
       const grant = await this.#issuer.exchange(parameters, state, pending);
       return { kind: "tokens", tokens: new Tokens(grant, (refresh) => this.#issuer.refresh(refresh)) };
     } catch (error) {
-      return { kind: "refused", failure: failureOf(error) };
+      return { kind: "refused", failure: failureOf(error), silent: pending.silent };
     }
   }
 
@@ -78,6 +78,7 @@ export class SignIn {
       verifier: generateRandomCodeVerifier(),
       nonce: generateRandomNonce(),
       hash: location.hash,
+      silent: wish.prompt === "none",
     };
     let url: string;
     try {
@@ -99,7 +100,7 @@ export class SignIn {
   #astray(state: string): Arrival {
     if (state.startsWith(AGAIN)) {
       const failure = new Failure("refused", "the answer is to a sign-in that this tab does not know");
-      return { kind: "refused", failure };
+      return { kind: "refused", failure, silent: false };
     }
     this.#mark = AGAIN;
     return { kind: "nothing" };

@@ -10,7 +10,7 @@ export interface Grant {
 }
 
 /** Asks the token endpoint for the successor of a refresh token. Rejects with "signed_out" when that is worth nothing. */
-export type Renewal = (refresh: string) => Promise<Grant>;
+type Renewal = (refresh: string) => Promise<Grant>;
 
 const EARLY = 30_000; // ms before its end at which a token is renewed
 

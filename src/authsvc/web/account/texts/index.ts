@@ -4,8 +4,6 @@ import { de } from "./de.ts";
 import { en } from "./en.ts";
 import type { Key, Rest, Translation } from "./translation.ts";
 
-export type { Key } from "./translation.ts";
-
 const LANGUAGES: ReadonlyMap<string, Translation> = new Map([
   ["en", en],
   ["de", de],

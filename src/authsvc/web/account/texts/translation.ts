@@ -12,7 +12,7 @@ export type Key = keyof English;
 export type Translation = { readonly [K in Key]: English[K] extends string ? string : Forms };
 
 /** The names in braces of a text, in whatever form. */
-export type Names<E> = E extends `${string}{${infer Name}}${infer Rest}`
+type Names<E> = E extends `${string}{${infer Name}}${infer Rest}`
   ? Name | Names<Rest>
   : E extends Forms
     ? Names<E["one"]> | Names<E["other"]>

@@ -1,7 +1,9 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
+import { begin, lastWish } from "../beginning.ts";
 import { type Failure, failureOf } from "../failure.ts";
-import { lastPerson, showsPerson } from "../last_person.ts";
-import type { SignIn, Wish } from "../sign_in.ts";
+import type { Wish } from "../issuer.ts";
+import { showsPerson } from "../last_person.ts";
+import type { SignIn } from "../sign_in.ts";
 import type { Tokens } from "../tokens.ts";
 import type { Transport } from "../transport.ts";
 import { Failed } from "./failed.tsx";
@@ -24,18 +26,18 @@ interface Properties {
 /** The page: it signs in by itself when it comes with nothing, and asks first when that has been refused. */
 export function App({ open, transport }: Properties) {
   const [phase, setPhase] = useState<Phase>({ kind: "opening" });
-  const begin = useCallback(() => {
+  const enter = useCallback(() => {
     setPhase({ kind: "opening" });
-    arrive(open).then(setPhase, (error: unknown) => setPhase({ kind: "failed", failure: failureOf(error) }));
+    phaseAfter(open).then(setPhase, (error: unknown) => setPhase({ kind: "failed", failure: failureOf(error) }));
   }, [open]);
-  useEffect(begin, [begin]);
+  useEffect(enter, [enter]);
   switch (phase.kind) {
     case "opening":
       return <Opening />;
     case "failed":
       return (
         <Frame>
-          <Failed failure={phase.failure} about="failedToLoad" again={begin} />
+          <Failed failure={phase.failure} about="failedToLoad" again={enter} />
         </Frame>
       );
     case "out":
@@ -55,18 +57,13 @@ export function App({ open, transport }: Properties) {
 }
 
 /** What the page begins with. Whoever has been sent away to sign in sees it open until the browser is there. */
-async function arrive(open: () => Promise<SignIn>): Promise<Phase> {
+async function phaseAfter(open: () => Promise<SignIn>): Promise<Phase> {
   const signIn = await open();
-  const arrival = await signIn.arrive();
-  switch (arrival.kind) {
-    case "tokens":
-      return { kind: "in", signIn, tokens: arrival.tokens };
-    case "refused":
-      return { kind: "out", signIn, reason: { kind: "refused", failure: arrival.failure }, wish: lastWish() };
-    case "nothing":
-      await signIn.leave(lastWish());
-      return { kind: "opening" };
+  const beginning = await begin(signIn);
+  if (beginning.kind === "tokens") {
+    return { kind: "in", signIn, tokens: beginning.tokens };
   }
+  return { kind: "out", signIn, reason: beginning, wish: lastWish() };
 }
 
 /** Whom the button "Sign in" is for: whoever's session has ended; for somebody else, by choice, after a sign-out. */
@@ -75,9 +72,4 @@ function wishAfter(reason: Reason): Wish {
     return reason.others ? { prompt: "select_account" } : {};
   }
   return lastWish();
-}
-
-function lastWish(): Wish {
-  const loginHint = lastPerson();
-  return loginHint ? { loginHint } : {};
 }

@@ -1,13 +1,13 @@
 import { useState } from "preact/hooks";
 
 /** The picture of a person, or the initials where there is none, or none that can be had. */
-export function Avatar({ url, name, away = false }: { url: string; name: string; away?: boolean }) {
+export function Avatar({ url, name }: { url: string; name: string }) {
   const [broken, setBroken] = useState("");
   if (isShown(url) && url !== broken) {
     return <img class="avatar" referrerpolicy="no-referrer" src={url} alt="" onError={() => setBroken(url)} />;
   }
   return (
-    <span class={away ? "avatar initials away" : "avatar initials"} aria-hidden="true">
+    <span class="avatar initials" aria-hidden="true">
       {initials(name)}
     </span>
   );

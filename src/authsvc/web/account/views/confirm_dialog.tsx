@@ -15,9 +15,11 @@ export function ConfirmDialog({ title, about, action, busy, confirm, close }: Pr
   const texts = useTexts();
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);
+  const cancel = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     const shown = dialog.current;
     shown?.showModal();
+    cancel.current?.focus();
     // Closed before it goes away: only then does the browser give the focus back to the button that asked.
     return () => shown?.close();
   }, []);
@@ -26,7 +28,7 @@ export function ConfirmDialog({ title, about, action, busy, confirm, close }: Pr
       <h2 id={`${id}-title`}>{title}</h2>
       <p id={`${id}-about`}>{about}</p>
       <div class="row">
-        <button type="button" class="second" autofocus onClick={() => dialog.current?.close()}>
+        <button ref={cancel} type="button" class="second" onClick={() => dialog.current?.close()}>
           {texts.say("cancel")}
         </button>
         <button type="button" class="grave" aria-disabled={busy} onClick={() => busy || confirm()}>

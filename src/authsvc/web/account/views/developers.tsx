@@ -4,6 +4,7 @@ import type { Tokens } from "../tokens.ts";
 import { CopyButton } from "./copy_button.tsx";
 import { MethodAnswer } from "./method_answer.tsx";
 import { useTexts } from "./texts_context.ts";
+import { useNamed } from "./use_hash.ts";
 
 interface Properties {
   readonly calls: ReadonlyMap<string, Call>;
@@ -17,9 +18,10 @@ export function Developers({ calls, account, tokens, say }: Properties) {
   const texts = useTexts();
   const id = useId();
   const [open, setOpen] = useState(false);
+  useNamed("developers", () => setOpen(true));
   return (
-    <section class="card developers" aria-labelledby={id}>
-      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <section id="developers" class="card developers" aria-labelledby={id}>
+      <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
           <h2 id={id}>{texts.say("developers")}</h2>
         </summary>

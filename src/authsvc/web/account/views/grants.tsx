@@ -12,7 +12,7 @@ import type { Loaded } from "./use_load.ts";
 const STEP = 100;
 
 /** The grants that could be had, and how many there are. */
-export interface GrantList {
+interface GrantList {
   readonly grants: readonly UserGrant[];
   readonly total: number;
 }

@@ -17,6 +17,7 @@ import type { Reason } from "./signed_out.tsx";
 import { Status, useStatus } from "./status.tsx";
 import { useTexts } from "./texts_context.ts";
 import { useConnection } from "./use_connection.ts";
+import { useHash } from "./use_hash.ts";
 import { useLoad } from "./use_load.ts";
 import { useReturn } from "./use_return.ts";
 
@@ -42,6 +43,7 @@ export function Home({ signIn, tokens, transport, out }: Properties) {
     for (const part of [me, sessions, grants]) part.again();
   });
   useReturn(sessions.again);
+  useHash([me, sessions, grants].every((part) => !part.busy));
   const user = me.value?.user;
   useEffect(() => {
     if (user) showsPerson(user.preferredLoginName);
@@ -68,7 +70,7 @@ export function Home({ signIn, tokens, transport, out }: Properties) {
   return (
     <Frame above={lost && <Lost retry={retry} />}>
       <Profile me={me} sessionId={own} />
-      <Sessions sessions={sessions} callerId={callerId} actions={actions} />
+      <Sessions sessions={sessions} callerId={callerId} lost={lost} actions={actions} />
       <Grants grants={grants} />
       <Developers calls={calls} account={account} tokens={tokens} say={say} />
       <Status message={message} />

@@ -4,6 +4,7 @@ import { useId, useLayoutEffect, useRef } from "preact/hooks";
 interface Properties {
   readonly title: string;
   readonly busy: boolean;
+  /** What the page's address and its stylesheet call the part. */
   readonly name: string;
   readonly children: ComponentChildren;
 }
@@ -20,6 +21,7 @@ export function Section({ title, busy, name, children }: Properties) {
   });
   return (
     <section
+      id={name}
       class={`card ${name}`}
       aria-labelledby={id}
       aria-busy={busy}

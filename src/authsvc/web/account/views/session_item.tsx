@@ -20,9 +20,9 @@ export function SessionItem({ session, isCaller, busy, switchTo, signInAs, signO
   const active = isActive(session);
   const button = { name, busy, describedBy: id };
   return (
-    <li class="person" aria-current={isCaller ? "true" : undefined}>
+    <li class={active ? "person" : "person away"} aria-current={isCaller ? "true" : undefined}>
       <div class="identity">
-        <Avatar url={session.avatarUrl} name={name} away={!active} />
+        <Avatar url={session.avatarUrl} name={name} />
         <div>
           <p class="row">
             <span class="name">{name}</span>

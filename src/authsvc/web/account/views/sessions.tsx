@@ -1,7 +1,7 @@
-import { useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import type { Session } from "../../build/proto/zitadel/user_pb.ts";
-import { type Failure, failureOf } from "../failure.ts";
-import type { Wish } from "../sign_in.ts";
+import { type Failure, failureOf, isPassing } from "../failure.ts";
+import type { Wish } from "../issuer.ts";
 import { ConfirmDialog } from "./confirm_dialog.tsx";
 import { Failed } from "./failed.tsx";
 import { Loading } from "./loading.tsx";
@@ -20,14 +20,21 @@ export interface SessionActions {
 interface Properties {
   readonly sessions: Loaded<readonly Session[]>;
   readonly callerId: string;
+  /** Whether the connection to the server is lost. */
+  readonly lost: boolean;
   readonly actions: SessionActions;
 }
 
 /** The people of the browser. */
-export function Sessions({ sessions, callerId, actions }: Properties) {
+export function Sessions({ sessions, callerId, lost, actions }: Properties) {
   const texts = useTexts();
   const [asking, setAsking] = useState(false);
-  const { acting, failed, act, go } = useActions(actions);
+  const { acting, failed, act, go, forgive } = useActions(actions);
+  // The server is there again: somebody has just read from it, or the connection says so.
+  useEffect(forgive, [forgive, sessions.value]);
+  useEffect(() => {
+    if (!lost) forgive();
+  }, [forgive, lost]);
   const people = callerFirst(sessions.value ?? [], callerId);
   const active = people.filter(isActive).length;
   return (
@@ -90,6 +97,8 @@ interface Acting {
   act(action: () => Promise<void>): void;
   /** Leaves the page. That ends nothing here: whoever stops the browser on its way can go on. */
   go(wish: Wish): void;
+  /** Takes back what went wrong, if that was a matter of the moment. */
+  forgive(): void;
 }
 
 function useActions(actions: SessionActions): Acting {
@@ -112,7 +121,8 @@ function useActions(actions: SessionActions): Acting {
       () => actions.leave(wish),
       () => go(wish),
     );
-  return { acting, failed, act, go };
+  const forgive = useCallback(() => setFailed((last) => (last && isPassing(last.failure) ? undefined : last)), []);
+  return { acting, failed, act, go, forgive };
 }
 
 /** The caller, then the others as they come: nobody moves when they are signed out. */

@@ -5,9 +5,13 @@ import { useTexts } from "./texts_context.ts";
 
 /**
  * Why nobody is signed in: they wanted it so (and perhaps others of the browser still are), the session was ended
- * elsewhere, or the sign-in did not come about.
+ * elsewhere, or the sign-in did not come about, as they cancelled it or it was refused.
  */
-export type Reason = { kind: "wanted"; others: boolean } | { kind: "ended" } | { kind: "refused"; failure: Failure };
+export type Reason =
+  | { kind: "wanted"; others: boolean }
+  | { kind: "ended" }
+  | { kind: "cancelled" }
+  | { kind: "refused"; failure: Failure };
 
 interface Properties {
   readonly reason: Reason;
@@ -19,18 +23,24 @@ export function SignedOut({ reason, signIn }: Properties) {
   const texts = useTexts();
   const heading = useRef<HTMLHeadingElement>(null);
   const [failure, setFailure] = useState<Failure>();
-  const refused = reason.kind === "refused" ? reason.failure : undefined;
+  const wasSignedIn = reason.kind === "wanted" || reason.kind === "ended";
   useEffect(() => {
-    if (reason.kind !== "refused") heading.current?.focus();
-  }, [reason]);
+    if (wasSignedIn) heading.current?.focus();
+  }, [wasSignedIn]);
   return (
     <main class="alone">
       <img src="/account/icon.svg" alt="" />
       <h1 ref={heading} tabIndex={-1}>
-        {texts.say(refused ? "refusedTitle" : "signedOutTitle")}
+        {texts.say(wasSignedIn ? "signedOutTitle" : "refusedTitle")}
       </h1>
       {reason.kind === "ended" && <p>{texts.say("sessionEnded")}</p>}
-      {refused && <Refusal failure={refused} />}
+      {reason.kind === "cancelled" && <p>{texts.say("cancelled")}</p>}
+      {reason.kind === "refused" && (
+        <>
+          <p>{troubleOf(reason.failure, texts)}</p>
+          <ErrorId failure={reason.failure} />
+        </>
+      )}
       {failure && (
         <p class="failed" role="alert">
           {texts.say("failedToDo")} {troubleOf(failure, texts)}
@@ -40,19 +50,5 @@ export function SignedOut({ reason, signIn }: Properties) {
         {texts.say("signIn")}
       </button>
     </main>
-  );
-}
-
-/** Why there was no sign-in; who cancelled it knows enough. */
-function Refusal({ failure }: { failure: Failure }) {
-  const texts = useTexts();
-  if (failure.id === "access_denied") {
-    return <p>{texts.say("cancelled")}</p>;
-  }
-  return (
-    <>
-      <p>{troubleOf(failure, texts)}</p>
-      <ErrorId failure={failure} />
-    </>
   );
 }

@@ -8,12 +8,22 @@ export function useReturn(action: () => void): void {
   current.current = action;
   useEffect(() => {
     let last = performance.now();
+    let later: ReturnType<typeof setTimeout> | undefined;
     const look = () => {
-      if (document.visibilityState !== "visible" || performance.now() - last < PAUSE) return;
+      clearTimeout(later);
+      if (document.visibilityState !== "visible") return;
+      const rest = PAUSE - (performance.now() - last);
+      if (rest > 0) {
+        later = setTimeout(look, rest);
+        return;
+      }
       last = performance.now();
       current.current();
     };
     document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
+    return () => {
+      clearTimeout(later);
+      document.removeEventListener("visibilitychange", look);
+    };
   }, []);
 }

@@ -1,4 +1,4 @@
-"""The account page over TLS, where the connection is HTTP/2."""
+"""The account page at addresses of other kinds: with TLS, and under another name of the machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from interop.driver import Driver
 from interop.support import tls
 from web.people import ADA
-from web.site import open_site
+from web.site import Site, open_site
 
 
 def test_the_page_works_over_tls(people: Path, chromium: Driver, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -27,4 +27,13 @@ def test_the_page_works_over_tls(people: Path, chromium: Driver, tmp_path_factor
         "ListMyUserGrants",
         "Watch",
     }
+    assert seen["complaints"] == []
+
+
+def test_other_names_lead_to_the_issuer(site: Site, chromium: Driver) -> None:
+    """Under another name the page leads to where the server is, signs people in there, and shows the part they want."""
+    seen = chromium("byAnotherName", site=site.url.replace("127.0.0.1", "localhost"), person=ADA.typed())
+    assert seen["asked"].startswith(f"{site.url}/")
+    assert seen["back"] == f"{site.url}/account#grants"
+    assert seen["inView"] == {"grants": True, "followed": True, "reloaded": True}
     assert seen["complaints"] == []
