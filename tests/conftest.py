@@ -13,6 +13,16 @@ from authsvc.store.migrate import migrate
 from authsvc.store.sqlite import SqliteExecutor
 
 
+DEAR = ("interop", "web")
+"""Where servers and browsers are started for many tests."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let these come first: what a process begins with no other takes from it, and so nothing is started twice."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in DEAR)
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The database file of the demo data; to be copied, not changed."""
