@@ -12,7 +12,6 @@ from harness import BROWSER, GIGI, Server, demo_database, hasty_executor, servin
 from authsvc.store.migrate import migrate
 from authsvc.store.sqlite import SqliteExecutor
 
-
 DEAR = ("interop", "web")
 """Where servers and browsers are started for many tests."""
 
