@@ -172,7 +172,7 @@ async def test_a_deadline_in_mid_stream(kind: str) -> None:
         finally:
             closed.append(True)
 
-    reply = await ask(listing(wait), "GET", "/items", [("accept", kind), ("grpc-timeout", "20m")])
+    reply = await ask(listing(wait), "GET", "/items", [("accept", kind), ("grpc-timeout", "200m")])
     late = {"error": {"code": 4, "message": "deadline exceeded"}}
     assert (items(kind, reply.body), closed) == ([{"id": "a"}, late], [True])
 
