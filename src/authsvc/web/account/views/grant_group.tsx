@@ -1,6 +1,6 @@
 import type { UserGrant } from "../../build/proto/zitadel/auth_pb.ts";
 import { UserGrantState } from "../../build/proto/zitadel/user_pb.ts";
-import { type Group, madeAt } from "../grants.ts";
+import { type Group, madeAt } from "../grant_list.ts";
 import { DashIcon } from "./icons.tsx";
 import { useTexts } from "./texts_context.ts";
 

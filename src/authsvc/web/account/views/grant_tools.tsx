@@ -1,5 +1,5 @@
 import { useId } from "preact/hooks";
-import type { Filter, Order } from "../grants.ts";
+import type { Filter, Order } from "../grant_list.ts";
 import { SearchIcon } from "./icons.tsx";
 import { useTexts } from "./texts_context.ts";
 

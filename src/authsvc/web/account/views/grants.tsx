@@ -1,6 +1,6 @@
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { UserGrant } from "../../build/proto/zitadel/auth_pb.ts";
-import { type Filter, finder, firstParts, grouped } from "../grants.ts";
+import { type Filter, finder, firstParts, grouped } from "../grant_list.ts";
 import { Failed } from "./failed.tsx";
 import { GrantGroup } from "./grant_group.tsx";
 import { GrantTools } from "./grant_tools.tsx";

@@ -8,7 +8,7 @@ import {
   grouped,
   madeAt,
   type Order,
-} from "../../../src/authsvc/web/account/grants.ts";
+} from "../../../src/authsvc/web/account/grant_list.ts";
 
 interface Few {
   org?: string;
