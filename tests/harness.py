@@ -133,7 +133,9 @@ class Server:
 def serving(database_url: str, log: Path, *flags: str, **settings: str) -> Iterator[Server]:
     """Run `authsvc serve` on free ports, from its `ready` to the end of the block."""
     command = [sys.executable, "-m", "authsvc", "serve", *flags]
-    settings = {"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0", "database_url": database_url} | settings
+    # One worker of each kind, for starting more takes longer.
+    settings = {"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0", "workers": "1"} | settings
+    settings |= {"database_url": database_url}
     variables = environment({f"AUTHSVC_{name.upper()}": value for name, value in settings.items()})
     with log.open("w") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables)

@@ -69,7 +69,7 @@ def test_sigint_is_as_good_as_sigterm(life: Life) -> None:
 def test_sigterm_before_ready(database: str) -> None:
     """A service told to stop while it starts ends at once, with status 0."""
     command = [sys.executable, "-m", "authsvc", "serve", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"]
-    process = subprocess.Popen(command, env=environment({"AUTHSVC_DATABASE_URL": database}))
+    process = subprocess.Popen(command, env=environment({"AUTHSVC_DATABASE_URL": database, "AUTHSVC_WORKERS": "1"}))
     assert _eventually(lambda: len(_children_of(process.pid)) == 2)
     process.terminate()
     assert process.wait(5) == 0

@@ -22,7 +22,7 @@ async def test_the_web_worker_keeps_house(new_database: Path, tmp_path: Path, mo
     """It deletes what is over and takes in its keys while it serves, and stops with nothing left running."""
     started: list[workers.Start] = []
 
-    def run(_settings: object, _link: object, start: workers.Start) -> None:
+    def run(_settings: object, _link: object, start: workers.Start, _node: int) -> None:
         started.append(start)
 
     monkeypatch.setattr(workers, "_run", run)
@@ -45,11 +45,11 @@ async def test_the_web_worker_keeps_house(new_database: Path, tmp_path: Path, mo
     tasks = asyncio.all_tasks()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         link: Any = None
-        workers.run_web(settings, link, listener)
+        workers.run_web(settings, link, [listener], number=0, node=1)
         _, stop = await started[0](replace(service, warm=warmed))
         async with asyncio.timeout(5):
             await asyncio.gather(warm.wait(), clean.wait())
-        await stop()
+        await stop(False)
     assert await service.executor.fetch_all(Prepared("SELECT 1 FROM attempts", (), {})) == []
     await service.close()
     assert not asyncio.all_tasks() - tasks

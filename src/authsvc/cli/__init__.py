@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from authsvc import __version__, config
@@ -38,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         flags = {name: value for name, value in vars(options).items() if name in config.Settings.model_fields}
         given = {name: value for name, value in flags.items() if value is not None}
-        settings = config.load(given, os.environ, options.config, only=options.settings)
-        status: int = options.run(settings, options)
+        options.reload = partial(config.load, given, os.environ, options.config, only=options.settings)
+        status: int = options.run(options.reload(), options)
         sys.stdout.flush()
     except StartupError as error:
         return _fail(str(error))
