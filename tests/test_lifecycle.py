@@ -20,7 +20,7 @@ import h2.connection
 import h2.events
 import httpx2
 import pytest
-from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, authsvc, environment, query, serving
+from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, authsvc, children_of, environment, query, serving
 
 
 def test_sigterm_ends_with_status_zero(database: str, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_sigterm_before_ready(database: str) -> None:
     """A service told to stop while it starts ends at once, with status 0."""
     command = [sys.executable, "-m", "authsvc", "serve", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"]
     process = subprocess.Popen(command, env=environment({"AUTHSVC_DATABASE_URL": database, "AUTHSVC_WORKERS": "1"}))
-    assert _eventually(lambda: len(_children_of(process.pid)) == 2)
+    assert _eventually(lambda: len(children_of(process.pid)) == 2)
     process.terminate()
     assert process.wait(5) == 0
 
@@ -228,12 +228,7 @@ def _send_grpc(address: str, headers: list[tuple[bytes, bytes]]) -> None:
 
 
 def _children(server: Server) -> list[int]:
-    return _children_of(server.process.pid)
-
-
-def _children_of(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task/{pid}/children")
-    return sorted(map(int, tasks.read_text().split()))
+    return children_of(server.process.pid)
 
 
 def _alive(pid: int) -> bool:
