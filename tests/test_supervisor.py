@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from authsvc import children
 from authsvc.children import Child
 from authsvc.config import Settings
 
@@ -40,7 +39,7 @@ def test_a_worker_that_keeps_dying_early_is_started_ever_later(monkeypatch: pyte
     """The pause before the next start doubles up to half a minute, and begins anew after a life that was not short."""
     child = Child("web", Settings(), lambda _: None)
     clock = [1000.0]
-    monkeypatch.setattr(children.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("authsvc.children.time.monotonic", lambda: clock[0])
     child._began = 1000.0
     assert [child.start_later() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
     assert child.due == 1030.0
