@@ -135,6 +135,20 @@ def test_a_worker_that_dies_is_replaced(database: str, tmp_path: Path, worker: i
         assert server.stop() == 0
 
 
+def test_the_others_go_on_when_a_worker_dies(database: str, tmp_path: Path) -> None:
+    """While one of two web workers is dead all who connect are answered, and only that one is started again."""
+    with serving(database, tmp_path / "log", workers="2", grpc_listen="off") as server:
+        victim, other = _children(server)
+        os.kill(victim, signal.SIGKILL)
+        for _ in range(12):
+            with httpx2.Client(base_url=server.url, verify=NO_CERTIFICATES) as client:
+                assert client.get("/debug/healthz").status_code == 200
+        assert _eventually(lambda: len(_children(server)) == 2 and victim not in _children(server))
+        assert other in _children(server)
+        assert server.logged().count("authsvc: the web worker ended (-9); starting another in 1 s") == 1
+        assert server.stop() == 0
+
+
 def test_workers_do_not_outlive_a_killed_supervisor(database: str, tmp_path: Path) -> None:
     """When the supervisor is killed, the workers drain and end too."""
     with serving(database, tmp_path / "log") as server:

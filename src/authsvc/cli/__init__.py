@@ -12,8 +12,8 @@ from pathlib import Path
 # Settings are made by pydantic, which would search everything that is installed for plugins: 40 ms of each command.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-from authsvc import __version__, config  # noqa: E402
-from authsvc.cli import (  # noqa: E402
+from authsvc import __version__, config
+from authsvc.cli import (
     apikeys,
     clients,
     demo,
@@ -28,7 +28,7 @@ from authsvc.cli import (  # noqa: E402
     users,
     webhooks,
 )
-from authsvc.errors import Refused, StartupError, Unavailable  # noqa: E402
+from authsvc.errors import Refused, StartupError, Unavailable
 
 _COMMANDS = (
     *(serve, directory, login, tokens, users, impersonate),
