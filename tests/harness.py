@@ -130,11 +130,14 @@ class Server:
 
 
 @contextmanager
-def serving(database_url: str, log: Path, *flags: str, **settings: str) -> Iterator[Server]:
-    """Run `authsvc serve` on free ports, from its `ready` to the end of the block."""
+def serving(database_url: str, log: Path, *flags: str, **settings: str | None) -> Iterator[Server]:
+    """Run `authsvc serve` on free ports, from its `ready` to the end of the block; None is left to a file."""
     command = [sys.executable, "-m", "authsvc", "serve", *flags]
-    settings = {"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0", "database_url": database_url} | settings
-    variables = environment({f"AUTHSVC_{name.upper()}": value for name, value in settings.items()})
+    # One worker of each kind, for starting more takes longer.
+    free: dict[str, str | None] = {"listen": "127.0.0.1:0", "grpc_listen": "127.0.0.1:0", "workers": "1"}
+    settings = free | {"database_url": database_url} | settings
+    given = {name: value for name, value in settings.items() if value is not None}
+    variables = environment({f"AUTHSVC_{name.upper()}": value for name, value in given.items()})
     with log.open("w") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables)
     guard = threading.Timer(_START_TIMEOUT, process.kill)
@@ -155,6 +158,11 @@ def serving(database_url: str, log: Path, *flags: str, **settings: str) -> Itera
             process.wait()
         if process.stdout:
             process.stdout.close()
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started, and that have not been buried."""
+    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 def _until_ready(process: subprocess.Popen[str]) -> list[str]:

@@ -42,6 +42,7 @@ def test_defaults() -> None:
     assert load({}, {}).model_dump() == {
         "listen": ("127.0.0.1", 8080),
         "grpc_listen": ("127.0.0.1", 50051),
+        "workers": None,
         "database_url": Path("var/authsvc.db"),
         "tls_cert": None,
         "tls_key": None,

@@ -20,7 +20,7 @@ import h2.connection
 import h2.events
 import httpx2
 import pytest
-from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, authsvc, environment, query, serving
+from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, authsvc, children_of, environment, query, serving
 
 
 def test_sigterm_ends_with_status_zero(database: str, tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_sigint_is_as_good_as_sigterm(life: Life) -> None:
 def test_sigterm_before_ready(database: str) -> None:
     """A service told to stop while it starts ends at once, with status 0."""
     command = [sys.executable, "-m", "authsvc", "serve", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"]
-    process = subprocess.Popen(command, env=environment({"AUTHSVC_DATABASE_URL": database}))
-    assert _eventually(lambda: len(_children_of(process.pid)) == 2)
+    process = subprocess.Popen(command, env=environment({"AUTHSVC_DATABASE_URL": database, "AUTHSVC_WORKERS": "1"}))
+    assert _eventually(lambda: len(children_of(process.pid)) == 2)
     process.terminate()
     assert process.wait(5) == 0
 
@@ -132,6 +132,20 @@ def test_a_worker_that_dies_is_replaced(database: str, tmp_path: Path, worker: i
         os.kill(victim, signal.SIGKILL)
         assert _eventually(lambda: len(_children(server)) == 2 and victim not in _children(server))
         assert _eventually(lambda: _accepts(server.address) and _accepts(server.grpcio_address))
+        assert server.stop() == 0
+
+
+def test_the_others_go_on_when_a_worker_dies(database: str, tmp_path: Path) -> None:
+    """While one of two web workers is dead all who connect are answered, and only that one is started again."""
+    with serving(database, tmp_path / "log", workers="2", grpc_listen="off") as server:
+        victim, other = _children(server)
+        os.kill(victim, signal.SIGKILL)
+        for _ in range(12):
+            with httpx2.Client(base_url=server.url, verify=NO_CERTIFICATES) as client:
+                assert client.get("/debug/healthz").status_code == 200
+        assert _eventually(lambda: len(_children(server)) == 2 and victim not in _children(server))
+        assert other in _children(server)
+        assert server.logged().count("authsvc: the web worker ended (-9); starting another in 1 s") == 1
         assert server.stop() == 0
 
 
@@ -228,12 +242,7 @@ def _send_grpc(address: str, headers: list[tuple[bytes, bytes]]) -> None:
 
 
 def _children(server: Server) -> list[int]:
-    return _children_of(server.process.pid)
-
-
-def _children_of(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task/{pid}/children")
-    return sorted(map(int, tasks.read_text().split()))
+    return children_of(server.process.pid)
 
 
 def _alive(pid: int) -> bool:

@@ -141,8 +141,8 @@ def _of_workos(method: Method) -> bool:
     return method.descriptor.containing_service.file.package == USER_MANAGEMENT.file.package
 
 
-async def open_service(settings: Settings) -> Service:
-    """Open the store and build every method.
+async def open_service(settings: Settings, node: int | None = None) -> Service:
+    """Open the store and build every method; `node` tells this process's ids from those of others.
 
     Raises:
         StartupError: the database does not have the schema this version needs, the file with the secret key cannot be
@@ -150,7 +150,7 @@ async def open_service(settings: Settings) -> Service:
     """
     settings = settings.at(settings.listen)
     executor = await open_store(settings.database_url)
-    reads, backends, writes = Reads(executor), BackendReads(executor), Writes(executor, ids=IdSource())
+    reads, backends, writes = Reads(executor), BackendReads(executor), Writes(executor, ids=IdSource(node=node))
     keys = KeyAuthenticator(backends, writes, Rate(settings.api_key_rate))
     activity = Activity(SessionActivity(executor))
     stores = Stores(executor, writes, reads, backends)

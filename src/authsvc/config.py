@@ -6,6 +6,7 @@ Every setting has one name: `listen` in the file, `AUTHSVC_LISTEN` in the enviro
 from __future__ import annotations
 
 import json
+import os
 import re
 import ssl
 import tomllib
@@ -83,6 +84,13 @@ def _file(value: Any) -> Path:
 def _beside_the_database(name: str, values: dict[str, Any]) -> Path:
     database: Path = values["database_url"]
     return database.parent / name
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container are often fewer than there are."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _off(value: Any) -> Any:
@@ -216,6 +224,9 @@ class Settings(BaseModel):
     )
     grpc_listen: Annotated[Address | None, BeforeValidator(_off)] = Field(
         default=Address("127.0.0.1", 50051), description="HOST:PORT of grpcio's own server, or `off`"
+    )
+    workers: int | None = Field(
+        default=None, ge=1, le=256, description="how many workers share each address; one for each core if not set"
     )
     database_url: Annotated[Path, BeforeValidator(_database)] = Field(
         default=Path("var/authsvc.db"), description="the database, as sqlite:///PATH"
@@ -352,6 +363,10 @@ class Settings(BaseModel):
     def account_page(self) -> str:
         """The path of the account page, empty if it is not served; the settings must have an issuer."""
         return account_page.PATH if self.account and account_page.is_possible(self.issuer) else ""
+
+    def worker_count(self) -> int:
+        """How many workers share each address."""
+        return self.workers or _cores()
 
     def cors(self) -> Cors:
         """Which pages of other origins may call. Raises `ValueError` for a policy that is not safe."""

@@ -1,7 +1,8 @@
 """What runs in the worker processes: the one address on uvicorn, or grpcio's server. Never both on one event loop.
 
 A busy HTTP server on the same loop would starve grpcio to a fraction of its calls. Each worker opens the service for
-itself, reports to the supervisor over a pipe, and drains on SIGTERM or when the supervisor is gone.
+itself, reports to the supervisor over a pipe, and drains on SIGTERM, when another worker serves in its place, or when
+the supervisor is gone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import gc
 import math
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
@@ -22,6 +23,7 @@ import uvicorn
 import uvloop
 
 from authsvc.app import Service, open_service
+from authsvc.children import LAST_REQUEST, REPLACED
 from authsvc.config import Address, Settings
 from authsvc.doors.engine import ENGINES, Engine
 from authsvc.doors.grpcio import grpcio_server
@@ -31,24 +33,27 @@ from authsvc.store.purge import Purge
 from authsvc.telemetry import logs
 from authsvc.webhooks.dispatcher import Dispatcher
 
+_OFTEN = 0.05  # seconds between two looks at connections that are to end
 _PATIENCE = 5.0  # seconds at most that deliveries under way get at the end; they are sent again otherwise
 
-Stop = Callable[[], Awaitable[None]]
+Stop = Callable[[bool], Awaitable[None]]  # told whether another worker serves in this one's place
 Start = Callable[[Service], Awaitable[tuple[Address, Stop]]]
 
 
 class Worker:
     """One worker process, seen from inside."""
 
-    def __init__(self, settings: Settings, link: Connection) -> None:
+    def __init__(self, settings: Settings, link: Connection, node: int) -> None:
         self.settings = settings
         self._link = link
+        self._node = node
         self._stop = asyncio.Event()
+        self._replaced = False
 
     async def serve(self, start: Start) -> None:
         """Open the service, `start` its server, report the address, and stop the server when told to."""
         self._listen_for_stop()
-        service = await open_service(self.settings)
+        service = await open_service(self.settings, self._node)
         address, stop = await start(service)
         # What is here stays; going through all of it again and again would hold up calls for some 60 ms each time.
         gc.collect()
@@ -56,64 +61,92 @@ class Worker:
         self._link.send(address)
         await self._stop.wait()
         service.health.drain()
-        await asyncio.sleep(self.settings.drain_delay)
-        await stop()
+        if not self._replaced:  # the address goes on to serve
+            await asyncio.sleep(self.settings.drain_delay)
+        await stop(self._replaced)
         await service.close()
 
     def _listen_for_stop(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        # The supervisor never writes; its end of the pipe becomes readable when it is gone.
-        loop.add_reader(self._link.fileno(), self._supervisor_gone)
+        # The supervisor writes no more than a word; its end of the pipe is readable, too, when it is gone.
+        loop.add_reader(self._link.fileno(), self._told)
 
-    def _supervisor_gone(self) -> None:
+    def _told(self) -> None:
         asyncio.get_running_loop().remove_reader(self._link.fileno())
+        with suppress(EOFError, OSError):
+            self._replaced = self._link.recv() == REPLACED
         self._stop.set()
 
 
-def run_web(settings: Settings, link: Connection, listener: socket.socket) -> None:
-    """Serve the one address on `listener` until told to stop."""
+def run_web(
+    settings: Settings, link: Connection, listeners: Sequence[socket.socket], *, number: int, node: int
+) -> None:
+    """Serve the one address until told to stop. Worker 0 alone does what is to be done once, not in each.
+
+    It listens on the sockets that are its own by its number, and sees to it that nobody waits at the others'.
+    """
+    own, others = share(listeners, number, settings.worker_count())
 
     async def start(service: Service) -> tuple[Address, Stop]:
-        server = WebServer(uvicorn_config(settings, service))
-        serving = asyncio.ensure_future(server.serve([listener]))
+        server = WebServer(uvicorn_config(settings, service), others)
+        serving = asyncio.ensure_future(server.serve(own))
         await asyncio.wait([serving, asyncio.ensure_future(server.listening.wait())], return_when="FIRST_COMPLETED")
         if serving.done():
             serving.result()  # it failed before it listened, and says why
-        webhooks = dispatcher(settings, service)
-        webhooks.start()
-        purge = Purge(service.executor)
-        purge.start()
+        webhooks, purge = dispatcher(settings, service), Purge(service.executor)
+        if number == 0:
+            webhooks.start()
+            purge.start()
         warming = asyncio.ensure_future(service.warm())
 
-        async def stop() -> None:
+        async def stop(replaced: bool) -> None:  # noqa: FBT001
+            server.replaced = replaced
             server.should_exit = True
             patience = min(settings.drain_timeout, _PATIENCE)
             await asyncio.gather(serving, webhooks.stop(patience), purge.stop(), warming)
 
-        return Address(*listener.getsockname()[:2]), stop
+        return Address(*listeners[0].getsockname()[:2]), stop
 
-    _run(settings, link, start)
+    _run(settings, link, start, node)
 
 
-def run_grpcio(settings: Settings, link: Connection, address: Address) -> None:
+def share(
+    listeners: Sequence[socket.socket], number: int, workers: int
+) -> tuple[list[socket.socket], list[socket.socket]]:
+    """The sockets that a worker listens on, and the others; none is left out where their numbers differ."""
+    own = [
+        listener
+        for index, listener in enumerate(listeners)
+        if index % workers == number or number % len(listeners) == index
+    ]
+    return own, [listener for listener in listeners if listener not in own]
+
+
+def run_grpcio(settings: Settings, link: Connection, address: Address, *, node: int) -> None:
     """Serve native gRPC by grpcio on `address` until told to stop."""
 
     async def start(service: Service) -> tuple[Address, Stop]:
         server = grpcio_server(service.methods, service.limits)
         port = _add_port(server, settings, address)
         await server.start()
-        return address._replace(port=port), lambda: server.stop(settings.drain_timeout)
+        return address._replace(port=port), lambda _: server.stop(settings.drain_timeout)
 
-    _run(settings, link, start)
+    _run(settings, link, start, node)
 
 
 class WebServer(uvicorn.Server):
-    """uvicorn, told when to stop by its worker instead of by signals."""
+    """uvicorn, told when to stop by its worker instead of by signals.
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    `others` are the sockets of other workers: who waits there because a worker is ending, dead or busy is served here.
+    """
+
+    def __init__(self, config: uvicorn.Config, others: Sequence[socket.socket] = ()) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self.replaced = False
+        self._others = others
+        self._adopted: set[asyncio.Future[Any]] = set()  # connections in their TLS handshake
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `should_exit` is set, then finish the calls in flight."""
@@ -121,23 +154,64 @@ class WebServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept connections on `sockets`; uvicorn itself would let a TLS handshake take a minute."""
-        engine = cast("Engine", self.config.http)
         loop = asyncio.get_running_loop()
-        protocol = partial(
-            cast("Any", engine), config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        self._protocol = partial(
+            cast("Any", self._engine), config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
+        for other in self._others:
+            other.setblocking(False)
         self.servers = [
-            await loop.create_server(
-                protocol,
-                sock=listener,
-                ssl=self.config.ssl,
-                ssl_handshake_timeout=engine.limits.head if self.config.ssl else None,
-                backlog=self.config.backlog,
-            )
+            await loop.create_server(self._protocol, sock=listener, backlog=self.config.backlog, **self._tls())
             for listener in sockets or ()
         ]
         self.started = True
         self.listening.set()
+
+    @property
+    def _engine(self) -> Engine:
+        return cast("Engine", self.config.http)
+
+    def _tls(self) -> dict[str, Any]:
+        timeout = self._engine.limits.head if self.config.ssl else None
+        return {"ssl": self.config.ssl, "ssl_handshake_timeout": timeout}
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look, ten times a second, whether to stop, and whether somebody waits where nobody else accepts."""
+        for other in () if self.should_exit else self._others:
+            with suppress(OSError):  # usually nobody waits
+                while True:
+                    self._adopt(other.accept()[0])
+        return await super().on_tick(counter)
+
+    def _adopt(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        loop = asyncio.get_running_loop()
+        adopted = asyncio.ensure_future(loop.connect_accepted_socket(self._protocol, connection, **self._tls()))
+        self._adopted.add(adopted)
+        adopted.add_done_callback(self._was_adopted)
+
+    def _was_adopted(self, adopted: asyncio.Future[Any]) -> None:
+        self._adopted.discard(adopted)
+        if not adopted.cancelled():
+            adopted.exception()  # a TLS handshake that has failed is nobody's concern
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, and finish the calls in flight; when replaced, so that no client notices."""
+        for other in self._others:
+            other.close()
+        if self.replaced:
+            for server in self.servers:
+                server.close()
+            self._engine.leave(self.server_state)
+            await self._last_requests()
+        await super().shutdown(sockets)
+
+    async def _last_requests(self) -> None:
+        """Leave connections a while for the request that they are the last to serve."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LAST_REQUEST
+        while (self.server_state.connections or self._adopted) and loop.time() < until:  # noqa: ASYNC110 - uvicorn's
+            await asyncio.sleep(_OFTEN)
 
 
 def uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
@@ -175,15 +249,11 @@ def _add_port(server: grpc.aio.Server, settings: Settings, address: Address) -> 
         raise StartupError(f"grpc_listen: cannot listen on {address}") from None
 
 
-def _run(
-    settings: Settings,
-    link: Connection,
-    start: Start,
-) -> None:
+def _run(settings: Settings, link: Connection, start: Start, node: int) -> None:
     logs.configure(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Worker(settings, link).serve(start))
+            runner.run(Worker(settings, link, node).serve(start))
     except (StartupError, OSError) as error:
         with suppress(BrokenPipeError):
             link.send(str(error))

@@ -12,7 +12,8 @@ from authsvc.cli import serve, users
 from authsvc.cli.tokens import agent_id, lifetime
 from authsvc.config import Address, Settings
 from authsvc.domain.tokens import Permission, token_hash
-from authsvc.supervisor import Supervisor, claim
+from authsvc.ports import claim
+from authsvc.supervisor import Supervisor
 
 _LIFE = "12h"
 _KEY = "demo"  # the name of the API key; that of an earlier demo is revoked
@@ -65,14 +66,14 @@ def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argpar
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Serve the file's data, and print lines with a token of `--user` and an API key."""
-    with claim(settings) as listener:  # before anything is changed, which another demo may be serving
+    with claim(settings) as ports:  # before anything is changed, which another demo may be serving
         trial = _prepare(settings, options)
 
         def announce(addresses: dict[str, Address]) -> None:
             print(lines(settings, addresses, trial))
             serve.announce(settings, addresses)
 
-        return Supervisor(settings, announce).run(listener)
+        return Supervisor(settings, announce, options.reload).run(ports)
 
 
 class Trial(NamedTuple):

@@ -18,7 +18,7 @@ def add_to(commands: Any, *, settings: argparse.ArgumentParser, database: argpar
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Serve; say on standard output where, once calls are answered."""
-    return Supervisor(settings, partial(announce, settings)).run()
+    return Supervisor(settings, partial(announce, settings), options.reload).run()
 
 
 def announce(settings: Settings, addresses: dict[str, Address]) -> None:

@@ -13,6 +13,8 @@ from authsvc.domain.clock import MILLISECOND, Clock, now
 MAX_ID = 2**63 - 1
 _EPOCH_MS = 1_577_836_800_000
 _NODE_BITS = 10
+NODES = 2**_NODE_BITS
+"""How many processes can make ids that never meet."""
 _COUNTS = 2**12
 _MAX_DIGITS = 19
 
@@ -20,13 +22,14 @@ _MAX_DIGITS = 19
 class IdSource:
     """Makes ids that grow: all from one source differ, and a process has one, which its `Writes` hands on.
 
-    Two processes draw the same `node` one time in 1024. Only then could two of their ids meet, if they were also made
-    in the same millisecond and have the same count: the later write would fail, as ids are primary keys.
+    Who is given no `node` draws one, and two processes draw the same one time in 1024. Only then could two of their
+    ids meet, if they were also made in the same millisecond and have the same count: the later write would fail, as ids
+    are primary keys.
     """
 
     def __init__(self, clock: Clock = now, node: int | None = None) -> None:
         self._clock = clock
-        self._node = secrets.randbelow(2**_NODE_BITS) if node is None else node
+        self._node = secrets.randbelow(NODES) if node is None else node
         self._tick = 0  # milliseconds and count in one number, so that a full count runs on into the next millisecond
 
     def next(self) -> int:

@@ -35,7 +35,7 @@ def grpcio_server(methods: Mapping[str, Method], limits: Limits) -> grpc.aio.Ser
             ("grpc.max_connection_idle_ms", _milliseconds(limits.idle)),
             ("grpc.max_connection_age_ms", _milliseconds(limits.age)),  # give or take a tenth
             ("grpc.max_connection_age_grace_ms", _milliseconds(limits.grace)),
-            ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, not a worker
+            ("grpc.so_reuseport", 1),  # with other workers; against others of their own the supervisor holds the port
         ]
     )
     server.add_generic_rpc_handlers([Handlers(methods, limits)])

@@ -36,6 +36,10 @@ class Closing(ZttpH2Protocol):
         self._ends = min(self._ends, self.loop.time() + self.limits.grace)
         self.shutdown()
 
+    def leave(self) -> None:
+        """Serve no further request, once the client knows: none is lost."""
+        self.shutdown()
+
     def shutdown(self) -> None:
         """Serve no further request, once the client knows; those begun are finished.
 

@@ -31,6 +31,9 @@ class Swept(Protocol):
     def sweep(self, now: float) -> None:
         """Cut off a client that makes us wait; `now` is the event loop's time."""
 
+    def leave(self) -> None:
+        """Have the client go elsewhere with its next call but one, so that it loses none."""
+
 
 _P = TypeVar("_P", bound=Swept)
 
@@ -48,6 +51,7 @@ class Engine:
         shortest = min(limits.head, limits.body, limits.stall, limits.idle, limits.age, limits.grace)
         self._every = max(_OFTEN, min(_RARELY, shortest / _TICKS))
         self._runs = False
+        self.leaving = False
 
     def __call__(
         self,
@@ -73,6 +77,13 @@ class Engine:
         protocol.retires = protocol.loop.time() + self.limits.age * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
         return protocol
 
+    def leave(self, state: ServerState) -> None:
+        """Have all clients go elsewhere, as another worker serves in our place."""
+        self.leaving = True
+        connections: list[Any] = list(state.connections)
+        for connection in connections:
+            connection.leave()
+
     def _sweep(self, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
         loop.call_later(self._every, self._sweep, loop, state)
         now = loop.time()
@@ -91,7 +102,9 @@ class ConservativeEngine(Engine):
     alpn_protocols: ClassVar[list[str]] = ["http/1.1"]
 
     def _protocol(self, **uvicorns: Any) -> asyncio.Protocol:
-        return self.configured(Conservative(**uvicorns))
+        protocol = self.configured(Conservative(**uvicorns))
+        protocol.leaving = self.leaving
+        return protocol
 
 
 ENGINES: dict[str, type[Engine]] = {"zttp": Engine, "httptools": ConservativeEngine}
@@ -128,6 +141,11 @@ class Sniffer(AutoZttpProtocol):
         protocol.connection_made(self.transport)
         if initial_data:
             protocol.data_received(initial_data)
+        if self._engine.leaving:
+            protocol.leave()
+
+    def leave(self) -> None:
+        """Nothing yet: what it turns out to be is told."""
 
     def sweep(self, now: float) -> None:
         """Cut off a client that has sent nothing for long, or only the beginning of a preface."""

@@ -41,6 +41,7 @@ class Patient(asyncio.Protocol):
     _awaited: object = None
     _due = math.inf
     _ends = math.inf  # when a connection that is retired is over, finished or not
+    leaving = False  # whether the next request is the last one
     _ahead = 0
     _refused = False
 
@@ -58,6 +59,8 @@ class Patient(asyncio.Protocol):
         ahead = self._awaited is None
         super().data_received(data)
         self._look(more=True)
+        if self.leaving:
+            self.leave()
         if ahead and self._awaited is None:
             self._ahead += len(data)
             self.flow.hold(self._ahead > _AHEAD)
@@ -110,6 +113,12 @@ class Patient(asyncio.Protocol):
         if in_body:
             tell_gone(self._served())
         self.transport.close()
+
+    def leave(self) -> None:
+        """Let the answer being given, or else the next one, be the last: the client may just be sending a request."""
+        self.leaving = self.cycle is None or self.cycle.response_complete
+        if not self.leaving:
+            self.shutdown()
 
     def shutdown(self) -> None:
         """Serve no further request on this connection."""

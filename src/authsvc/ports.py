@@ -1,0 +1,108 @@
+"""The sockets of the service: taken before anything is changed, and held for as long as the supervisor runs."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Self
+
+from authsvc.config import Address, Settings
+from authsvc.errors import StartupError
+
+BACKLOG = 2048
+# Only there does the kernel spread connections over sockets that share a port; on macOS the last one gets them all.
+SPREADS = sys.platform == "linux"
+
+
+class Ports:
+    """The listening sockets of the one address, a web worker's each, and what keeps grpcio's port for its workers.
+
+    The sockets outlive the workers: what the kernel has accepted for a worker that ends waits for its successor.
+    Where connections are not spread, there is one socket, which all workers share.
+    """
+
+    def __init__(self, web: socket.socket, grpcio: socket.socket | None) -> None:
+        self.web = [web]
+        self._grpcio = grpcio
+        self.address = _address(web)
+        self.grpcio_address = _address(grpcio) if grpcio else None
+
+    def __enter__(self) -> Self:
+        """Hold them to the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of them."""
+        self.close()
+
+    def widen(self, workers: int) -> None:
+        """Have a socket for each of so many web workers. A new one takes connections once its worker listens."""
+        while SPREADS and len(self.web) < workers:
+            try:
+                self.web.append(_bound(self.address, shared=True))
+            except OSError as error:
+                raise StartupError(f"listen: cannot listen on {self.address}: {error.strerror}") from None
+
+    def narrow(self, workers: int) -> None:
+        """Let go of the sockets beyond so many, of workers that have not come to be."""
+        while len(self.web) > max(1, workers):
+            self.web.pop().close()
+
+    def close(self) -> None:
+        """Let go of all; clients are refused once no worker has a copy left."""
+        for held in (*self.web, *((self._grpcio,) if self._grpcio else ())):
+            held.close()
+
+
+def claim(settings: Settings) -> Ports:
+    """The ports that the settings name.
+
+    Raises:
+        StartupError: one of them cannot be had.
+    """
+    grpcio = _claimed("grpc_listen", settings.grpc_listen) if settings.grpc_listen else None
+    try:
+        web = _claimed("listen", settings.listen, listen=True)
+    except StartupError:
+        if grpcio:
+            grpcio.close()
+        raise
+    return Ports(web, grpcio)
+
+
+def _claimed(setting: str, address: Address, *, listen: bool = False) -> socket.socket:
+    """A socket that nobody else can bind beside, but sockets of ours that share the port."""
+    try:
+        held = _bound(address, shared=False)
+        try:
+            # What others have bound was in our way. Ours is in theirs from now on, unless they are made to share.
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if listen:
+                held.listen(BACKLOG)
+        except OSError:
+            held.close()
+            raise
+    except OSError as error:
+        raise StartupError(f"{setting}: cannot listen on {address}: {error.strerror or error}") from None
+    return held
+
+
+def _bound(address: Address, *, shared: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier run may linger
+        if shared:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _address(held: socket.socket) -> Address:
+    return Address(*held.getsockname()[:2])
