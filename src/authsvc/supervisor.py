@@ -122,7 +122,7 @@ class Supervisor:
             if child.due <= now:
                 self._start(child, limited=True)
             elif child.ends <= now and child.process:
-                child.process.kill()
+                child.kill()
         if self._reload_wanted and self._announced and not (self._coming or self._leaving or self._stopping):
             self._reload()
 
