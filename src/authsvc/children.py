@@ -123,6 +123,12 @@ class Child:
             with suppress(OSError):  # it has just ended
                 self.link.send(REPLACED)
 
+    def kill(self) -> None:
+        """End it now, as it has had its time."""
+        self.ends = math.inf
+        if self.process:
+            self.process.kill()
+
     def _tell(self, patience: float) -> None:
         self.due = math.inf
         if not self.told:
