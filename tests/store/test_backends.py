@@ -4,13 +4,13 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 
 import pytest
-from harness import hasty_executor
+from harness import open_hastily
 
 from authsvc import directory
 from authsvc.domain.clock import SECOND
+from authsvc.domain.databases import Database
 from authsvc.domain.keyset import FIRST, LAST, Order, Position, Span, Wanted, page
 from authsvc.domain.sessions import AuthMethod, SessionEvent, SessionRecord, SignIn
 from authsvc.domain.tokens import KeyRecord, Permission, token_hash
@@ -81,8 +81,8 @@ CREATED_2023 = 1_672_531_200 * SECOND
 class Store:
     """A database, and time that goes on by a second at each look."""
 
-    def __init__(self, path: Path) -> None:
-        self.executor = hasty_executor(path)
+    def __init__(self, database: Database) -> None:
+        self.executor = open_hastily(database)
         self.ticks = count(BEGINNING, SECOND)
         self.writes = Writes(self.executor, lambda: next(self.ticks))
         self.now = BEGINNING
@@ -99,7 +99,7 @@ class Store:
 
 
 @pytest.fixture
-async def store(new_database: Path) -> AsyncIterator[Store]:
+async def store(new_database: Database) -> AsyncIterator[Store]:
     """A database with some people and their sessions."""
     store = Store(new_database)
     await store.apply(PEOPLE)

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import hasty_executor
+from harness import open_hastily
 
 from authsvc import directory
+from authsvc.domain.databases import Database
 from authsvc.domain.webhooks import DeliveryState, Due
 from authsvc.errors import Refused
 from authsvc.store import deliveries as module
@@ -32,9 +32,9 @@ agents: [{id: 3}, {id: 4}, {id: 5}]
 class Store:
     """A database in which a person can sign in and out, and a clock that stands until it is moved."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self.now = NOW
-        self.executor = hasty_executor(path)
+        self.executor = open_hastily(database)
         self.writes = Writes(self.executor, lambda: self.now)
         self.deliveries = Deliveries(self.executor, self.writes, lambda: self.now)
 
@@ -68,7 +68,7 @@ class Store:
 
 
 @pytest.fixture
-async def store(new_database: Path) -> AsyncIterator[Store]:
+async def store(new_database: Database) -> AsyncIterator[Store]:
     """Such a database, empty but for one person and some browsers."""
     store = Store(new_database)
     await directory.apply(store.writes, directory.parse(PEOPLE.encode(), "test.yaml"))
@@ -205,7 +205,7 @@ async def test_long_backlog_goes_in_steps(store: Store) -> None:
     assert len({one.sequence for one in await store.deliveries.log()}) == 6
 
 
-async def test_two_that_enqueue_at_once(store: Store, new_database: Path) -> None:
+async def test_two_that_enqueue_at_once(store: Store, new_database: Database) -> None:
     """Whoever comes second finds the work done."""
     webhook_id = await store.create_webhook(URL)
     for _ in range(3):
@@ -296,7 +296,7 @@ asyncio.run(main())
 """
 
 
-async def test_processes_that_claim_at_once(store: Store, new_database: Path) -> None:
+async def test_processes_that_claim_at_once(store: Store, new_database: Database) -> None:
     """Of several processes that take what is due, each gets something else, and together they get everything."""
     webhook_id = await store.create_webhook(URL)
     await store.owe(webhook_id, 60)

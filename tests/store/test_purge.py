@@ -14,9 +14,8 @@ from structlog.testing import capture_logs
 from authsvc.domain.authorizations import CODE_LIFE, CodeRequest
 from authsvc.domain.clock import SECOND
 from authsvc.errors import Unavailable
-from authsvc.store.executor import Prepared
+from authsvc.store.executor import Executor, Prepared
 from authsvc.store.purge import AT_ONCE, Purge
-from authsvc.store.sqlite import SqliteExecutor
 
 __all__ = ["place"]
 DAY = 24 * 3600 * SECOND
@@ -33,7 +32,7 @@ VALUES (1, 'x', '', '', 1, {NOW - 30 * DAY}, 1, 1, 1), (2, 'x', '', '', 1, {NOW 
 """
 
 
-class Counting(SqliteExecutor):
+class Counting(Executor):
     """Counts transactions."""
 
     begun = 0

@@ -6,12 +6,13 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from harness import hasty_executor
+from harness import open_hastily
 from zitadel import auth_pb2
 
 from authsvc import directory
 from authsvc.api.auth import AuthServicer
 from authsvc.domain.clock import SECOND
+from authsvc.domain.databases import Database
 from authsvc.domain.ids import MAX_ID, parse_id
 from authsvc.domain.paging import Page, page
 from authsvc.domain.sessions import MAX_SESSIONS
@@ -33,8 +34,8 @@ ALL = page(0, 0, ascending=False)
 class Store:
     """A database, and time that goes on by a second at each look."""
 
-    def __init__(self, path: Path) -> None:
-        self.executor = hasty_executor(path)
+    def __init__(self, database: Database) -> None:
+        self.executor = open_hastily(database)
         ticks = count(BEGINNING, SECOND)
         self.writes = Writes(self.executor, lambda: next(ticks))
         self.reads = Reads(self.executor, lambda: next(ticks))
@@ -49,7 +50,7 @@ class Store:
 
 
 @pytest.fixture
-async def store(new_database: Path) -> AsyncIterator[Store]:
+async def store(new_database: Database) -> AsyncIterator[Store]:
     """An empty database of the test's own."""
     store = Store(new_database)
     yield store

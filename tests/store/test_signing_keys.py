@@ -7,9 +7,8 @@ import pytest
 from authsvc.domain.clock import SECOND
 from authsvc.domain.sealed import SIGNING_KEY, TOTP
 from authsvc.domain.signing_keys import KeyPair, SigningKey
-from authsvc.store.executor import Prepared
+from authsvc.store.executor import Executor, Prepared
 from authsvc.store.signing_keys import SigningKeys
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 AT = 1_800_000_000 * SECOND
@@ -18,7 +17,7 @@ AT = 1_800_000_000 * SECOND
 class Desk:
     """The keys in a database, and a clock that goes when it is told."""
 
-    def __init__(self, executor: SqliteExecutor) -> None:
+    def __init__(self, executor: Executor) -> None:
         self.at = AT
         self.executor = executor
         self.keys = SigningKeys(executor, Writes(executor, self.clock), self.clock)
@@ -37,7 +36,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(executor: SqliteExecutor) -> Desk:
+def desk(executor: Executor) -> Desk:
     """An empty database."""
     return Desk(executor)
 

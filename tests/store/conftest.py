@@ -1,0 +1,28 @@
+"""The tests of the store run on both engines, but for those of one of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from harness import open_hastily
+from postgresql import emptied
+
+from authsvc.domain.databases import Database
+from authsvc.store.executor import Executor
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def new_database(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path) -> Database:
+    """An empty database, for one test."""
+    return await emptied() if request.param == "postgresql" else Path(shutil.copy(empty_database, tmp_path))
+
+
+@pytest.fixture
+async def executor(new_database: Database) -> AsyncIterator[Executor]:
+    """That database, open."""
+    executor = open_hastily(new_database)
+    yield executor
+    await executor.close()
