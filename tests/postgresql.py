@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,6 +48,8 @@ _SETTINGS = {
     "max_wal_senders": "0",
     "max_wal_size": "1GB",
     "io_method": "sync",
+    "jit": "off",
+    "synchronous_commit": "off",
 }
 # A thirtieth of the time that it takes to make a database.
 _EMPTY = "; ".join(
@@ -65,8 +68,11 @@ class PostgresServer:
         self.folder = Path(tempfile.mkdtemp(prefix="authsvc-pg-"))
         self._data = self.folder / "data"
         self._numbers = count(1)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
         self._user: dict[str, Any] = {}
+        self._kept: dict[str, Raw] = {}
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
         atexit.register(self.remove)
         if os.geteuid() == 0:  # as which it does not run
             nobody = pwd.getpwnam("nobody")
@@ -84,11 +90,11 @@ class PostgresServer:
         settings = {**_SETTINGS, "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
         flags = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "log").open("ab") as log:
-            command = [_BIN / "postgres", "-D", self._data, *flags]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._user)
+            command = [str(_BIN / "postgres"), "-D", str(self._data), *flags]
+            self._process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._user)
         until = time.monotonic() + _START_TIMEOUT
         while not (self._data / "postmaster.pid").exists() or "ready" not in self._status():
-            assert self._process.poll() is None, self.logged()
+            assert process.poll() is None, self.logged()
             assert time.monotonic() < until, self.logged()
             time.sleep(0.02)
 
@@ -120,6 +126,7 @@ class PostgresServer:
 
     def drop(self, database: Postgres) -> None:
         """Drop a database, whoever uses it."""
+        self._kept.pop(database.name, None)
         self.ask(f"DROP DATABASE {database.name} WITH (FORCE)")
 
     def ask(self, sql: str, database: Postgres | None = None) -> list[tuple[Any, ...]]:
@@ -130,25 +137,22 @@ class PostgresServer:
 
         return self.run(run, database or self.database("postgres"))
 
-    @staticmethod
-    def run(work: Callable[[Raw], Awaitable[_T]], database: Postgres) -> _T:
-        """Do something on a connection of its own, and on a thread of its own: this one may have a running loop."""
+    def run(self, work: Callable[[Raw], Awaitable[_T]], database: Postgres) -> _T:
+        """Do something on a connection that is kept for this, on a thread of its own: this one may have a loop."""
 
         async def on_connection() -> _T:
-            raw = await connect(database)
-            try:
-                return await work(raw)
-            finally:
-                await raw.close()
+            raw = self._kept.get(database.name)
+            if raw is None or raw.is_closed():
+                raw = self._kept[database.name] = await connect(database)
+            return await work(raw)
 
-        with ThreadPoolExecutor(1) as thread:
-            return thread.submit(asyncio.run, on_connection()).result()
+        return asyncio.run_coroutine_threadsafe(on_connection(), self._loop).result(_START_TIMEOUT)
 
     def _status(self) -> str:
         return (self._data / "postmaster.pid").read_text()
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [_BIN / program, *arguments]
+        command = [str(_BIN / program), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **self._user)
         assert done.returncode == 0, done.stderr
 
@@ -169,14 +173,10 @@ def _shared() -> Postgres:
     return server().create()
 
 
-async def emptied() -> Postgres:
+def emptied() -> Postgres:
     """The database that the tests of this process use one after another, with our tables and without rows."""
     database = _shared()
-    raw = await connect(database)
-    try:
-        await raw.execute(_EMPTY)
-    finally:
-        await raw.close()
+    server().run(lambda raw: raw.execute(_EMPTY), database)
     return database
 
 

@@ -15,9 +15,9 @@ from authsvc.store.executor import Executor
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def new_database(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path) -> Database:
+def new_database(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path) -> Database:
     """An empty database, for one test."""
-    return await emptied() if request.param == "postgresql" else Path(shutil.copy(empty_database, tmp_path))
+    return emptied() if request.param == "postgresql" else Path(shutil.copy(empty_database, tmp_path))
 
 
 @pytest.fixture

@@ -23,13 +23,14 @@ INSERT INTO orgs VALUES (1, 'A', 1, 1, 1, 1, NULL);
 INSERT INTO users (id, org_id, type, state, user_name, login, display_name, first_name, last_name, nick_name,
   preferred_language, gender, avatar_url, email, email_verified, phone, phone_verified, description, access_token_type,
   sequence, created_at, changed_at)
-SELECT value, 1, 1, 1, value, value, '', '', '', '', '', 0, '', '', 0, '', 0, '', 0, 1, 1, 1 FROM json_each('[2, 3]');
+SELECT id, 1, 1, 1, name, name, '', '', '', '', '', 0, '', '', false, '', false, '', 0, 1, 1, 1
+FROM (SELECT 2 AS id, 'b' AS name UNION ALL SELECT 3, 'c') AS people;
 INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, created_at, changed_at, revoked_at,
   ends_at)
 SELECT clients.id * 10 + users.id, clients.id, users.id, 'openid', '', 1, 1, 1, NULL, {at} FROM clients, users;
 INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at, scope)
-SELECT clients.id * 10 + users.id, clients.id * 10 + users.id, users.id, clients.id, 1, {at}, 'openid'
-FROM clients, users;
+SELECT clients.id * 10 + users.id, CAST(CAST(clients.id * 10 + users.id AS TEXT) AS bytea), users.id, clients.id, 1,
+  {at}, 'openid' FROM clients, users;
 """
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness import open_hastily
+from store.engines import only_sqlite, sqlite, url
 
 from authsvc import directory
 from authsvc.domain.databases import Database
@@ -278,13 +279,13 @@ async def test_more_webhooks_than_places(store: Store) -> None:
 
 _CLAIM = f"""
 import asyncio, sys
-from pathlib import Path
+from authsvc.config import Settings
 from authsvc.store.deliveries import Deliveries
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.open import open_store
 from authsvc.store.writes import Writes
 
 async def main():
-    executor = SqliteExecutor(Path(sys.argv[1]))
+    executor = await open_store(Settings(database_url=sys.argv[1]).database_url)
     deliveries = Deliveries(executor, Writes(executor))
     print("ready", flush=True)
     sys.stdin.readline()
@@ -301,7 +302,7 @@ async def test_processes_that_claim_at_once(store: Store, new_database: Database
     webhook_id = await store.create_webhook(URL)
     await store.owe(webhook_id, 60)
     pipe = subprocess.PIPE
-    command = [sys.executable, "-c", _CLAIM, str(new_database)]
+    command = [sys.executable, "-c", _CLAIM, url(new_database)]
     processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]  # noqa: ASYNC220
     for process in processes:
         assert process.stdout is not None
@@ -424,12 +425,13 @@ async def test_log_is_chosen(store: Store) -> None:
     assert await store.deliveries.log(sum(webhooks) - due.webhook_id, failed=True) == []
 
 
+@only_sqlite
 async def test_looking_for_work_walks_along_indexes(store: Store) -> None:
     """Neither the log of changes nor the deliveries are scanned or sorted when there is work to find."""
     found = store.deliveries
     simple = (found._behind, found._claim, found._settle, found._retry, found._enqueue)
     for prepared in (*simple, found._retry_all, found._settled, found._prune, found._with_due):
-        rows = store.executor._reader.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", [1] * len(prepared.names))
+        rows = sqlite(store.executor)._reader.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", [1] * len(prepared.names))
         steps = [str(row[3]) for row in rows]
         assert not [step for step in steps if step.startswith("SCAN") and "webhooks" not in step], steps
         if prepared is not found._with_due:

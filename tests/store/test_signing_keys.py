@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from store.engines import only_sqlite
 
 from authsvc.domain.clock import SECOND
 from authsvc.domain.sealed import SIGNING_KEY, TOTP
@@ -118,6 +119,7 @@ async def test_samples_of_what_is_sealed(desk: Desk) -> None:
     assert TOTP not in dict(await desk.keys.sealed())
 
 
+@only_sqlite
 async def test_the_sample_at_start_is_found_by_an_index(desk: Desk) -> None:
     """However many users there are, looking for one with a second factor goes through none without."""
     for prepared in desk.keys._sealed:

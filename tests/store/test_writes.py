@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import open_hastily
+from store.engines import only_sqlite
 
 from authsvc.domain.clock import SECOND
+from authsvc.domain.databases import Database
 from authsvc.domain.sessions import LIFETIME, SessionState, SignIn
 from authsvc.domain.tokens import Permission, is_key_name, token_hash
 from authsvc.domain.users import UserState
@@ -266,10 +269,12 @@ async def test_session_ends_once(writes: Writes, executor: Executor) -> None:
     assert await _newest_change(executor) == before
 
 
-async def test_session_ends_once_for_several_processes(writes: Writes, executor: Executor, new_database: Path) -> None:
+async def test_session_ends_once_for_several_processes(
+    writes: Writes, executor: Executor, new_database: Database
+) -> None:
     """Others that write to the same database are waited for, and do not end it again."""
     session_id = await writes.open_session(USER, AGENT)
-    others = [Executor(new_database) for _ in range(3)]
+    others = [open_hastily(new_database) for _ in range(3)]
     try:
         ended = await asyncio.gather(*(Writes(other).end_session(session_id) for other in others))
     finally:
@@ -314,6 +319,7 @@ async def test_token_needs_no_session(writes: Writes, executor: Executor) -> Non
     assert (record.session_id, record.session_expires_at) == (None, None)
 
 
+@only_sqlite
 async def test_plain_token_is_nowhere_in_the_database(writes: Writes, new_database: Path) -> None:
     """Who reads the files of the database, log included, learns no token."""
     _, token = await writes.create_token(USER, None, HOUR)
@@ -398,6 +404,7 @@ async def test_unknown_token_cannot_be_revoked(writes: Writes, name: str) -> Non
     assert not await writes.revoke_token(name)
 
 
+@only_sqlite
 async def test_key_is_kept_as_its_hash(writes: Writes, executor: Executor, new_database: Path) -> None:
     """A new key is a row with its hash and its permissions in order; the key itself is nowhere in the files."""
     key_id, key = await writes.create_key("Back office", frozenset({Permission.USER_READ, Permission.SESSION_READ}))
