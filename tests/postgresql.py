@@ -126,7 +126,8 @@ class PostgresServer:
 
     def drop(self, database: Postgres) -> None:
         """Drop a database, whoever uses it."""
-        self._kept.pop(database.name, None)
+        if raw := self._kept.pop(database.name, None):
+            asyncio.run_coroutine_threadsafe(raw.close(), self._loop).result(_START_TIMEOUT)
         self.ask(f"DROP DATABASE {database.name} WITH (FORCE)")
 
     def ask(self, sql: str, database: Postgres | None = None) -> list[tuple[Any, ...]]:
