@@ -131,7 +131,8 @@ async def test_a_lost_one_is_replaced(server: Server, two: Connections) -> None:
     await _turns()
     two.lost(held[0])
     new = await waiting[0]
-    assert (new.raw is server.made[2], waiting[1].done()) == (True, False)
+    raw: Any = new.raw
+    assert (raw is server.made[2], waiting[1].done()) == (True, False)
     two.release(held[1])
     two.release(await waiting[1])
     two.lost(new)
