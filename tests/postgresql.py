@@ -13,8 +13,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -69,7 +70,7 @@ class PostgresServer:
         self._data = self.folder / "data"
         self._numbers = count(1)
         self._process: subprocess.Popen[Any] | None = None
-        self._user: dict[str, Any] = {}
+        self.user: dict[str, Any] = {}
         self._kept: dict[str, Raw] = {}
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
@@ -77,7 +78,7 @@ class PostgresServer:
         if os.geteuid() == 0:  # as which it does not run
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-            self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            self.user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         flags = ["--no-sync", "--no-instructions", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
         self._run("initdb", *flags, "--locale=C", f"--pgdata={self._data}")
         (self._data / "pg_hba.conf").write_text(_ACCESS)
@@ -91,7 +92,7 @@ class PostgresServer:
         flags = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "log").open("ab") as log:
             command = [str(_BIN / "postgres"), "-D", str(self._data), *flags]
-            self._process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self._user)
+            self._process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self.user)
         until = time.monotonic() + _START_TIMEOUT
         while not (self._data / "postmaster.pid").exists() or "ready" not in self._status():
             assert process.poll() is None, self.logged()
@@ -104,6 +105,15 @@ class PostgresServer:
             self._process.send_signal(number)
             self._process.wait(_START_TIMEOUT)
             self._process = None
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Have it stopped during the block; it throws its clients out."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
     def remove(self) -> None:
         """Stop it, and forget what it holds."""
@@ -154,7 +164,7 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(_BIN / program), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **self._user)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **self.user)
         assert done.returncode == 0, done.stderr
 
 

@@ -105,11 +105,9 @@ def test_the_database_restarts(site: Site) -> None:
     """While the database is away calls are UNAVAILABLE and the service is not ready; then it goes on by itself."""
     token = site.server.token(GIGI)
     assert site.who(token) == {"OK"}
-    server().stop()
-    assert site.who(token) == {"UNAVAILABLE"}
-    with httpx2.Client(base_url=site.server.url, verify=NO_CERTIFICATES) as http:
-        assert http.get("/debug/ready").status_code == 503
-    server().start()
+    with server().away(), httpx2.Client(base_url=site.server.url, verify=NO_CERTIFICATES) as http:
+        assert site.who(token) == {"UNAVAILABLE"}
+        assert not http.get("/debug/ready").is_success
     assert site.who(token) == {"OK"}
     command("token", "revoke", token, database_url=site.database_url)
     assert site.who(token) == {"UNAUTHENTICATED"}
@@ -125,12 +123,9 @@ def test_the_log_has_no_password(site: Site) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (
-            ("serve", "--listen", "127.0.0.1:0", "--grpc-listen", "off"),
-            "cannot be read: .*password authentication failed",
-        ),
-        (("migrate",), "cannot be reached: password authentication failed"),
-        (("export",), "cannot be read: .*password authentication failed"),
+        (("serve", "--listen", "127.0.0.1:0", "--grpc-listen", "off"), "cannot be read"),
+        (("migrate",), "cannot be reached"),
+        (("export",), "cannot be read"),
     ],
 )
 def test_a_wrong_password(database_url: str, arguments: tuple[str, ...], sentence: str) -> None:
@@ -139,7 +134,7 @@ def test_a_wrong_password(database_url: str, arguments: tuple[str, ...], sentenc
     failed = authsvc(*arguments, check=False, database_url=url)
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"authsvc: the database postgresql://{ROLE}@")
-    assert pytest.importorskip("re").search(sentence, failed.stderr)
+    assert f"{sentence}: password authentication failed" in failed.stderr
     assert "wrong-pass" not in failed.stderr + failed.stdout
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from authsvc.domain.authorizations import Terms
 from authsvc.domain.clock import SECOND
-from authsvc.domain.databases import Database, Postgres, is_postgres_url
+from authsvc.domain.databases import EXAMPLE, Database, Postgres, is_postgres_url
 from authsvc.domain.signing_keys import ASYMMETRIC
 from authsvc.doors.cors import Cors, origin_mistake
 from authsvc.doors.limits import Limits
@@ -72,7 +72,7 @@ def _database(value: Any) -> Any:
         return Postgres.parse(text)
     url = _DATABASE_URL.fullmatch(text)
     if not url or "\0" in (path := unquote(url[1])):
-        raise ValueError("must be sqlite:///relative/path, sqlite:////absolute/path or postgresql://…")
+        raise ValueError(f"must be sqlite:///relative/path, sqlite:////absolute/path or {EXAMPLE}")
     return Path(path)
 
 

@@ -13,7 +13,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 # What of libpq's parameters may stand in the URL: TLS, a socket's folder, and which of several hosts is wanted.
 _OPTIONS = frozenset({"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs"})
 _TLS_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
-_EXAMPLE = "postgresql://user:password@host:port/name"
+EXAMPLE = "postgresql://user:password@host:port/name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Postgres:
             parts = urlsplit(text)
             options = tuple(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
         except ValueError:
-            raise ValueError(f"must be {_EXAMPLE}") from None
+            raise ValueError(f"must be {EXAMPLE}") from None
         name = unquote(parts.path.removeprefix("/"))
         login, _, hosts = parts.netloc.rpartition("@")
         user, colon, password = login.partition(":")
         if not _is_one(parts, hosts, name, dict(options)):
-            raise ValueError(f"must be {_EXAMPLE}")
+            raise ValueError(f"must be {EXAMPLE}")
         for option, value in options:
             if option not in _OPTIONS:
                 raise ValueError(f"has a parameter that is not one of {', '.join(sorted(_OPTIONS))}")
