@@ -19,10 +19,10 @@ Texts of PostgreSQL cannot hold NUL. In parameters U+FFFD takes its place, in wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import asyncpg
 from sqlalchemy import BindParameter, ClauseElement, Dialect, literal_column
@@ -34,6 +34,7 @@ from authsvc.errors import Unavailable
 from authsvc.store.connections import Connections, Held, Raw, Stats
 from authsvc.store.executor import Prepared, Row, prepare
 
+_T = TypeVar("_T")
 CONNECTIONS = 8
 WRITERS = 0x61757468737663  # "authsvc": the key of the lock that writers take, of which each database has its own
 _LOCK_TIMEOUT = 5.0  # seconds that a writer waits for writers of other processes
@@ -105,20 +106,10 @@ class PostgresExecutor:
 
     async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
         """All rows. A connection that turns out to be lost is replaced by another, once."""
-        arguments = _arguments(prepared, parameters)
-        with _answering():
-            for is_last in (False, True):
-                held = await self._connections.acquire()
-                try:
-                    rows = await held.fetch(prepared.sql, arguments)
-                except BaseException as error:
-                    is_lost = self._give_back(held, error)
-                    if is_last or not is_lost or not isinstance(error, Exception):
-                        raise
-                else:
-                    self._connections.release(held)
-                    return rows
-            raise AssertionError  # the loop returns or raises
+        sql, arguments = prepared.sql, _arguments(prepared, parameters)
+        held, rows = await self._somewhere(lambda held: held.fetch(sql, arguments))
+        self._connections.release(held)
+        return rows
 
     async def fetch_one(self, prepared: Prepared, /, **parameters: Any) -> Row | None:
         """The first row, or None."""
@@ -129,7 +120,7 @@ class PostgresExecutor:
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         """Begin a transaction that may write, when the one before has ended. Only its beginning is tried twice."""
         async with self._turn:
-            held = await self._begin()
+            held, _ = await self._somewhere(lambda held: held.run(_begin()))
             try:
                 yield PostgresTransaction(held)
                 await _commit(held)
@@ -143,19 +134,22 @@ class PostgresExecutor:
         async with self._turn:
             await self._connections.close()
 
-    async def _begin(self) -> Held:
-        with _answering():
-            for is_last in (False, True):
+    async def _somewhere(self, work: Callable[[Held], Awaitable[_T]]) -> tuple[Held, _T]:
+        """What `work` gives, and the connection on which; if that turns out to be lost, it is done on another, once."""
+        for is_last in (False, True):
+            try:
                 held = await self._connections.acquire()
-                try:
-                    await held.run(_begin())
-                except BaseException as error:
-                    is_lost = self._give_back(held, error)
-                    if is_last or not is_lost or not isinstance(error, Exception):
-                        raise
-                else:
-                    return held
-            raise AssertionError  # the loop returns or raises
+            except _FAILURES as error:
+                _tell(error)
+            try:
+                return held, await work(held)
+            except _FAILURES as error:
+                if not self._give_back(held, error) or is_last:
+                    _tell(error)
+            except BaseException as error:
+                self._give_back(held, error)
+                raise
+        raise AssertionError  # the last time returns or raises
 
     async def _roll_back(self, held: Held, error: BaseException) -> None:
         """End a failed transaction; whoever was cancelled need not wait for that, others find the lock free."""
@@ -186,8 +180,10 @@ class PostgresTransaction:
 
     async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
         """All rows."""
-        with _answering():
+        try:
             return await self._held.fetch(prepared.sql, _arguments(prepared, parameters))
+        except _FAILURES as error:
+            _tell(error)
 
     async def fetch_one(self, prepared: Prepared, /, **parameters: Any) -> Row | None:
         """The first row, or None."""
@@ -196,8 +192,10 @@ class PostgresTransaction:
 
     async def execute(self, prepared: Prepared, /, **parameters: Any) -> int:
         """Run a statement; the number of rows it changed."""
-        with _answering():
+        try:
             return await self._held.execute(prepared.sql, _arguments(prepared, parameters))
+        except _FAILURES as error:
+            _tell(error)
 
 
 def _as_it_is(element: Any, **_: Any) -> Any:
@@ -219,8 +217,10 @@ def _begin() -> str:
 
 
 async def _commit(held: Held) -> None:
-    with _answering():
+    try:
         status = await held.run("COMMIT")
+    except _FAILURES as error:
+        _tell(error)
     if status != "COMMIT":  # the server has rolled it back, and does not call that an error
         raise RuntimeError("the transaction went on after a statement had failed")
 
@@ -231,20 +231,15 @@ def _is_lost(held: Held, error: BaseException | None) -> bool:
     return isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "") in _LOST
 
 
-def _is_outage(error: Exception) -> bool:
+def _tell(error: Exception) -> NoReturn:
+    """Failures of the database become `Unavailable`: no connection, a lock held too long; our own mistakes do not."""
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
-        return state[:2] in _OUTAGES or state in _OUTAGE or isinstance(error, asyncpg.InvalidCachedStatementError)
-    return isinstance(error, OSError)
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Failures of the database become `Unavailable`: no connection, a lock held too long; our own mistakes do not."""
-    try:
-        yield
-    except _FAILURES as error:
-        if not _is_outage(error):
-            raise
-        cause = error if str(error) else TimeoutError(f"no answer within {_STATEMENT_TIMEOUT:.0f} seconds")
-        raise Unavailable("Errors.Store.Unavailable", "AUTHSVC-DB001") from cause
+        is_stale = isinstance(error, asyncpg.InvalidCachedStatementError)
+        is_outage = state[:2] in _OUTAGES or state in _OUTAGE or is_stale
+    else:
+        is_outage = isinstance(error, OSError)
+    if not is_outage:
+        raise error
+    cause = error if str(error) else TimeoutError(f"no answer within {_STATEMENT_TIMEOUT:.0f} seconds")
+    raise Unavailable("Errors.Store.Unavailable", "AUTHSVC-DB001") from cause
