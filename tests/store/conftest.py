@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness import open_hastily
+from oauth.machine_stage import Stage, staged, staged_at_server
 from postgresql import emptied
 
 from authsvc.domain.databases import Database
@@ -26,3 +27,10 @@ async def executor(new_database: Database) -> AsyncIterator[Executor]:
     executor = open_hastily(new_database)
     yield executor
     await executor.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def machine_stage(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Machine users, devices and people, in a database of their own."""
+    async with staged_at_server() if request.param == "postgresql" else staged(empty_database, tmp_path) as stage:
+        yield stage
