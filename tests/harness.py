@@ -19,6 +19,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from authsvc.cli import main
+from authsvc.domain.databases import Database
+from authsvc.store.executor import Executor
 from authsvc.store.sqlite import SqliteExecutor, connect
 
 ROOT = Path(__file__).parent.parent
@@ -82,6 +84,15 @@ def query(url: str, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
+
+
+def open_hastily(database: Database) -> Executor:
+    """As `hasty_executor`, on either engine; the server of PostgreSQL that tests have never waits for the disk."""
+    if isinstance(database, Path):
+        return hasty_executor(database)
+    from authsvc.store.postgres import PostgresExecutor  # noqa: PLC0415 - few tests have that engine
+
+    return PostgresExecutor(database)
 
 
 def hasty_executor(path: Path) -> SqliteExecutor:

@@ -11,12 +11,17 @@ import trustme
 from refusals import refusal, toml
 
 from authsvc.config import Address, Settings, load
+from authsvc.domain.databases import Postgres
 from authsvc.doors.limits import Limits
 from authsvc.errors import StartupError
 
 ADDRESS = "must be HOST:PORT, for example 127.0.0.1:8080"
 BRACKETS = "must have an IPv6 host in brackets, for example [::1]:8080"
-DATABASE = "must be sqlite:///relative/path or sqlite:////absolute/path"
+PARAMETERS = (
+    "has a parameter that is not one of host, port, sslcert, sslkey, sslmode, sslrootcert, target_session_attrs"
+)
+POSTGRES = "must be postgresql://user:password@host:port/name"
+DATABASE = "must be sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host:port/name"
 BOOLEAN = "input should be a valid boolean, unable to interpret input"
 INTEGER = "input should be a valid integer, unable to parse string as an integer"
 NUMBER = "input should be a valid number, unable to parse string as a number"
@@ -44,6 +49,9 @@ def test_defaults() -> None:
         "grpc_listen": ("127.0.0.1", 50051),
         "workers": None,
         "database_url": Path("var/authsvc.db"),
+        "database_replica_url": None,
+        "database_connections": 8,
+        "database_prepared": True,
         "tls_cert": None,
         "tls_key": None,
         "webhook_key_file": Path("var/webhooks.key"),
@@ -97,6 +105,10 @@ GOOD: list[tuple[str, str, object, object]] = [
     ("database_url", "sqlite:///var/x.db", '"sqlite:///var/x.db"', Path("var/x.db")),
     ("database_url", "sqlite:////var/x.db", '"sqlite:////var/x.db"', Path("/var/x.db")),
     ("database_url", "sqlite:///a%20b%3F%23.db", '"sqlite:///a%20b%3F%23.db"', Path("a b?#.db")),
+    ("database_url", "postgresql://u:p@h:1/n", '"postgresql://u:p@h:1/n"', Postgres("h:1", "n", "u", "p")),
+    ("database_replica_url", "", '""', None),
+    ("database_connections", "3", "3", 3),
+    ("database_prepared", "false", "false", False),
     ("issuer", "", '""', ""),
     ("issuer", "https://auth.example.com", '"https://auth.example.com"', "https://auth.example.com"),
     ("issuer", "https://auth.example.com:8443", '"https://auth.example.com:8443"', "https://auth.example.com:8443"),
@@ -198,7 +210,11 @@ BAD: list[tuple[str, str, str]] = [
     ("database_url", "sqlite:///a.db?mode=ro", DATABASE),
     ("database_url", "sqlite:///a.db#b", DATABASE),
     ("database_url", "sqlite:///a%00b", DATABASE),
-    ("database_url", "postgresql://localhost/x", DATABASE),
+    ("database_url", "postgresql://u:p@localhost", POSTGRES),
+    ("database_url", "postgresql://u:p@localhost/x?connect_timeout=3", PARAMETERS),
+    ("database_replica_url", "sqlite:///a.db", POSTGRES),
+    ("database_connections", "0", "input should be greater than or equal to 1"),
+    ("database_prepared", "perhaps", BOOLEAN),
     ("database_url", "SQLITE:///a.db", DATABASE),
     ("issuer", "auth.example.com", NO_ISSUER),
     ("issuer", "ftp://auth.example.com", NO_ISSUER),
@@ -430,3 +446,19 @@ def test_the_defaults_of_the_limits_are_those_of_the_doors() -> None:
         {},
     ).limits()
     assert not [field for field in fields(Limits) if getattr(changed, field.name) == getattr(Limits(), field.name)]
+
+
+def test_key_files_are_beside_the_database() -> None:
+    """Unless set, the key files are in the folder of the database's file; where it has none, in `var`."""
+    for url, folder in (("sqlite:////srv/a.db", "/srv"), ("postgresql://u:p@h/n", "var")):
+        settings = load({"database_url": url}, {})
+        keys = (settings.secret_key_file, settings.webhook_key_file)
+        assert keys == (Path(folder, "authsvc.key"), Path(folder, "webhooks.key"))
+
+
+def test_a_replica_is_one_of_postgresql() -> None:
+    """A file of SQLite's has no replica."""
+    flags = {"database_replica_url": "postgresql://u:S3cret@h/n"}
+    assert refusal(flags) == "--database-replica-url: database_replica_url needs database_url to be postgresql://…"
+    settings = load({**flags, "database_url": "postgresql://u:S3cret@p/n"}, {})
+    assert "S3cret" not in f"{settings!r} {settings}"

@@ -47,7 +47,7 @@ from authsvc.store.activity import SessionActivity
 from authsvc.store.backends import BackendReads
 from authsvc.store.client_writes import ClientWrites
 from authsvc.store.executor import Executor
-from authsvc.store.open import open_store
+from authsvc.store.open import Pooling, open_replica, open_store
 from authsvc.store.reads import Reads
 from authsvc.store.revision import answers
 from authsvc.store.writes import Writes
@@ -149,8 +149,12 @@ async def open_service(settings: Settings, node: int | None = None) -> Service:
             used, or a method cannot be served.
     """
     settings = settings.at(settings.listen)
-    executor = await open_store(settings.database_url)
-    reads, backends, writes = Reads(executor), BackendReads(executor), Writes(executor, ids=IdSource(node=node))
+    pooling = Pooling(settings.database_connections, settings.database_prepared)
+    executor = await open_store(settings.database_url, pooling)
+    url = settings.database_replica_url
+    replica = open_replica(url, executor, pooling) if url else None
+    reads = Reads(executor, lagging=replica)
+    backends, writes = BackendReads(executor), Writes(executor, ids=IdSource(node=node))
     keys = KeyAuthenticator(backends, writes, Rate(settings.api_key_rate))
     activity = Activity(SessionActivity(executor))
     stores = Stores(executor, writes, reads, backends)
@@ -197,7 +201,7 @@ async def open_service(settings: Settings, node: int | None = None) -> Service:
         executor,
         backends,
         writes,
-        (keys.close, activity.close, foreign.close),
+        (keys.close, activity.close, foreign.close, replica.close if replica else _nothing),
         dict.fromkeys(PATHS, oidc_app(engine)),
         settings.docs,
         served,

@@ -22,6 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from authsvc.domain import account_page
 from authsvc.domain.authorizations import Terms
 from authsvc.domain.clock import SECOND
+from authsvc.domain.databases import EXAMPLE, Database, Postgres, is_postgres_url
 from authsvc.domain.signing_keys import ASYMMETRIC
 from authsvc.doors.cors import Cors, origin_mistake
 from authsvc.doors.limits import Limits
@@ -37,6 +38,7 @@ _INJECTED = re.compile(r"AUTHSVC_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\w+)")
 _HOST = re.compile(r"[^\s\[\]]+")
 _PORT = re.compile(r"[0-9]{1,5}")
 _DATABASE_URL = re.compile(r"sqlite:///([^?#]+)")
+_DEFAULT_DATABASE = Path("var/authsvc.db")
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _DAY = 86_400
@@ -66,12 +68,20 @@ def _address(value: Any) -> Any:
 
 
 def _database(value: Any) -> Any:
-    if isinstance(value, Path):
+    if isinstance(value, Path | Postgres):
         return value
-    url = _DATABASE_URL.fullmatch(str(value))
+    if is_postgres_url(text := str(value)):
+        return Postgres.parse(text)
+    url = _DATABASE_URL.fullmatch(text)
     if not url or "\0" in (path := unquote(url[1])):
-        raise ValueError("must be sqlite:///relative/path or sqlite:////absolute/path")
+        raise ValueError(f"must be sqlite:///relative/path, sqlite:////absolute/path or {EXAMPLE}")
     return Path(path)
+
+
+def _replica(value: Any) -> Any:
+    if isinstance(value, Postgres) or not value:
+        return value or None
+    return Postgres.parse(str(value))
 
 
 def _file(value: Any) -> Path:
@@ -82,8 +92,8 @@ def _file(value: Any) -> Path:
 
 
 def _beside_the_database(name: str, values: dict[str, Any]) -> Path:
-    database: Path = values["database_url"]
-    return database.parent / name
+    database: Database = values["database_url"]
+    return (database.parent if isinstance(database, Path) else _DEFAULT_DATABASE.parent) / name
 
 
 def _cores() -> int:
@@ -228,18 +238,28 @@ class Settings(BaseModel):
     workers: int | None = Field(
         default=None, ge=1, le=256, description="how many workers share each address; one for each core if not set"
     )
-    database_url: Annotated[Path, BeforeValidator(_database)] = Field(
-        default=Path("var/authsvc.db"), description="the database, as sqlite:///PATH"
+    database_url: Annotated[Database, BeforeValidator(_database)] = Field(
+        default=_DEFAULT_DATABASE,
+        description="the database, as sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME?sslmode=MODE",
+    )
+    database_replica_url: Annotated[Postgres | None, BeforeValidator(_replica)] = Field(
+        default=None, description="a read replica of it, as postgresql://…, for what people are shown of themselves"
+    )
+    database_connections: int = Field(
+        default=8, ge=1, le=1000, description="how many connections to PostgreSQL one worker holds at most"
+    )
+    database_prepared: bool = Field(
+        default=True, description="keep statements prepared on PostgreSQL; off behind a pooler that does not keep them"
     )
     webhook_key_file: Path = Field(
         default_factory=partial(_beside_the_database, "webhooks.key"),
         description="file with the key from which the secrets of webhooks are made; `webhooks.key` beside the database "
-        "if not set",
+        "file, or in `var`, if not set",
     )
     secret_key_file: Path = Field(
         default_factory=partial(_beside_the_database, "authsvc.key"),
         description="file with the key under which secrets in the database are sealed; `authsvc.key` beside the "
-        "database if not set",
+        "database file, or in `var`, if not set",
     )
     issuer: Annotated[str, BeforeValidator(_issuer)] = Field(
         default="", description="URL by which browsers and clients reach the one address; that of `listen` if not set"
@@ -403,6 +423,8 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         self.cors()
+        if self.database_replica_url and isinstance(self.database_url, Path):
+            raise ValueError("database_replica_url needs database_url to be postgresql://…")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key must be set together")
         if self.grpc_listen == self.listen and self.listen.port:

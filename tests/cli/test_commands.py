@@ -299,7 +299,10 @@ def test_settings_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for value in ("", "x"):
         assert main(["migrate", "--database-url", value]) == 1
         errors = capsys.readouterr().err
-        assert errors == "authsvc: --database-url: must be sqlite:///relative/path or sqlite:////absolute/path\n"
+        assert (
+            errors
+            == "authsvc: --database-url: must be sqlite:///relative/path, sqlite:////absolute/path or postgresql://user:password@host:port/name\n"
+        )
     file = tmp_path / "authsvc.toml"
     file.write_text("lisen = 1\n")
     assert main(["migrate", "--config", str(file), "--database-url", url]) == 1

@@ -12,6 +12,7 @@ from typing import Any
 
 from joserfc import jws as joserfc_jws
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from postgresql import server
 
 from authsvc.domain.accounts import Visitor
 from authsvc.domain.authorizations import Terms
@@ -38,9 +39,10 @@ from authsvc.store.attempts import Attempts
 from authsvc.store.authorizations import Authorizations
 from authsvc.store.clients import Clients
 from authsvc.store.devices import DeviceCodes
-from authsvc.store.executor import Prepared
+from authsvc.store.executor import Executor, Prepared
 from authsvc.store.impersonations import Impersonations
 from authsvc.store.machines import Machines
+from authsvc.store.postgres import PostgresExecutor
 from authsvc.store.projects import Projects
 from authsvc.store.reads import Reads
 from authsvc.store.sign_ins import Accounts
@@ -69,6 +71,8 @@ HOME = Visitor("192.0.2.1", "curl/8")
 TERMS = Terms(ISSUER, 3600 * SECOND, 30 * 86400 * SECOND, 7 * 86400 * SECOND, 30 * 86400 * SECOND, 7 * 86400 * SECOND)
 _OPENED: list[Any] = []
 """The signing keys, of which the keyrings of all tests know."""
+_AT_SERVER: dict[str, list[Any]] = {}
+"""The database of PostgreSQL's of which each test has a copy, once it is made, and its signing keys."""
 _TEXTS = ("display_name", "first_name", "last_name", "nick_name", "preferred_language", "avatar_url", "phone")
 
 
@@ -106,7 +110,7 @@ class CountedPasswords(Passwords):
 class Stage:
     """The stores and grants on one database."""
 
-    def __init__(self, executor: SqliteExecutor) -> None:
+    def __init__(self, executor: Executor) -> None:
         self.clock = clock = Time()
         self.executor = executor
         self.writes = Writes(executor, clock)
@@ -192,16 +196,32 @@ async def staged(empty: Path, folder: Path) -> AsyncIterator[Stage]:
     await executor.close()
 
 
+@asynccontextmanager
+async def staged_at_server() -> AsyncIterator[Stage]:
+    """The stage on PostgreSQL."""
+    if not _AT_SERVER:
+        template = server().create()
+        _AT_SERVER[template.name] = await _fill(PostgresExecutor(template))
+    ((name, opened),) = _AT_SERVER.items()
+    database = server().create(name)
+    stage = Stage(PostgresExecutor(database))
+    stage.keyring._held = list(opened)
+    yield stage
+    stage.passwords.close()
+    await stage.executor.close()
+    server().drop(database)
+
+
 async def _template(empty: Path) -> Path:
     """The database that each test has a copy of, made for the first one."""
     path = empty.parent / "stage.db"
     if not path.exists():
-        await _fill(Path(shutil.copy(empty, path)))
+        _OPENED[:] = await _fill(SqliteExecutor(Path(shutil.copy(empty, path))))
     return path
 
 
-async def _fill(path: Path) -> None:
-    executor = SqliteExecutor(path)
+async def _fill(executor: Executor) -> list[Any]:
+    """Make what the tests find; the signing keys that were opened on the way."""
     stage = Stage(executor)
     for org_id, state in ((ORG, 1), (OTHER_ORG, 1), (CLOSED_ORG, 2)):
         await stage.put(schema.orgs, id=org_id, name="Savanna", state=state)
@@ -232,9 +252,10 @@ async def _fill(path: Path) -> None:
     signed_in = {"authenticated_at": NOW - 60 * SECOND, "amr": "pwd otp mfa"}
     await stage.put(schema.sessions, id=SESSION, agent_id=AGENT, user_id=GIGI, **signed_in)
     await stage.keyring.public()  # makes the signing keys
-    _OPENED[:] = stage.keyring._held
+    opened = list(stage.keyring._held)
     stage.passwords.close()
     await executor.close()
+    return opened
 
 
 async def _put_user(stage: Stage, user_id: int, **changed: Any) -> None:

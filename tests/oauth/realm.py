@@ -87,6 +87,10 @@ class Switch:
         """The first row, or None."""
         return await self._now.fetch_one(prepared, **parameters)
 
+    async def has_table(self, name: str) -> bool:
+        """Whether there is a table with this name."""
+        return await self._now.has_table(name)
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin a write transaction."""
         return self._now.transaction()

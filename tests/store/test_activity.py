@@ -7,8 +7,7 @@ import pytest
 from authsvc import directory
 from authsvc.domain.clock import SECOND
 from authsvc.store.activity import SessionActivity
-from authsvc.store.executor import Prepared
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.executor import Executor, Prepared
 from authsvc.store.writes import Writes
 
 AT = 1_800_000_000 * SECOND
@@ -25,7 +24,7 @@ agents:
 class Desk:
     """A database with two sessions, 21 and 31, of which the test sets the first."""
 
-    def __init__(self, executor: SqliteExecutor) -> None:
+    def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self.activity = SessionActivity(executor)
 
@@ -48,7 +47,7 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(executor: SqliteExecutor) -> Desk:
+async def desk(executor: Executor) -> Desk:
     """The sessions, active, over in a day, or in an hour without activity."""
     await directory.apply(Writes(executor, lambda: AT - DAY), directory.parse(PEOPLE, "test.yaml"))
     desk = Desk(executor)

@@ -11,8 +11,7 @@ from authsvc.domain.sessions import SignIn
 from authsvc.store import schema
 from authsvc.store.authorizations import Authorizations
 from authsvc.store.clients import Clients
-from authsvc.store.executor import Prepared
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.executor import Executor, Prepared
 from authsvc.store.writes import Writes
 
 NOW = 1_700_000_000 * SECOND
@@ -24,7 +23,7 @@ REQUEST = CodeRequest("https://a.example/cb", "c" * 43, "n-1")
 class Place:
     """A database with a person, their session, and a client, and a clock to be set."""
 
-    def __init__(self, executor: SqliteExecutor) -> None:
+    def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self.at = NOW
         self.writes = Writes(executor, lambda: self.at)
@@ -79,7 +78,7 @@ class Place:
 
 
 @pytest.fixture
-async def place(executor: SqliteExecutor) -> Place:
+async def place(executor: Executor) -> Place:
     """That database."""
     return await Place(executor).fill()
 

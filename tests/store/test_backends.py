@@ -4,13 +4,14 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 
 import pytest
-from harness import hasty_executor
+from harness import open_hastily
+from store.engines import only_sqlite, sqlite
 
 from authsvc import directory
 from authsvc.domain.clock import SECOND
+from authsvc.domain.databases import Database
 from authsvc.domain.keyset import FIRST, LAST, Order, Position, Span, Wanted, page
 from authsvc.domain.sessions import AuthMethod, SessionEvent, SessionRecord, SignIn
 from authsvc.domain.tokens import KeyRecord, Permission, token_hash
@@ -81,8 +82,8 @@ CREATED_2023 = 1_672_531_200 * SECOND
 class Store:
     """A database, and time that goes on by a second at each look."""
 
-    def __init__(self, path: Path) -> None:
-        self.executor = hasty_executor(path)
+    def __init__(self, database: Database) -> None:
+        self.executor = open_hastily(database)
         self.ticks = count(BEGINNING, SECOND)
         self.writes = Writes(self.executor, lambda: next(self.ticks))
         self.now = BEGINNING
@@ -99,7 +100,7 @@ class Store:
 
 
 @pytest.fixture
-async def store(new_database: Path) -> AsyncIterator[Store]:
+async def store(new_database: Database) -> AsyncIterator[Store]:
     """A database with some people and their sessions."""
     store = Store(new_database)
     await store.apply(PEOPLE)
@@ -251,6 +252,7 @@ async def test_active_sessions_of_one_user(store: Store) -> None:
     assert await store.reads.sessions(11, EVERYTHING) == []
 
 
+@only_sqlite
 async def test_long_list_is_walked_in_equal_steps(store: Store) -> None:
     """Pages of 30,000 sessions cost as much at the end as at the beginning, with other users' and ended ones about."""
     numbers = "WITH RECURSIVE s (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM s WHERE n < 90999)"
@@ -264,7 +266,9 @@ async def test_long_list_is_walked_in_equal_steps(store: Store) -> None:
     seen: list[int] = []
     costs: list[int] = []
     steps: list[None] = []
-    store.executor._reader.set_progress_handler(lambda: steps.append(None), 1)  # at each step of SQLite's machine
+    sqlite(store.executor)._reader.set_progress_handler(
+        lambda: steps.append(None), 1
+    )  # at each step of SQLite's machine
     cursor: Position | None = None
     while True:
         steps.clear()
@@ -360,6 +364,7 @@ async def test_many_changes_are_looked_through_in_parts(
     assert turns
 
 
+@only_sqlite
 async def test_time_is_found_without_a_look_at_what_is_before(store: Store) -> None:
     """Events from a time on, or before one, cost the same among 20,000 changes wherever that time is."""
     numbers = "WITH RECURSIVE s (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM s WHERE n < 20999)"
@@ -368,7 +373,7 @@ async def test_time_is_found_without_a_look_at_what_is_before(store: Store) -> N
         f"{numbers} INSERT INTO changes (sequence, at, kind, entity_id, action, org_id) SELECT {values} FROM s"
     )
     steps: list[None] = []
-    store.executor._reader.set_progress_handler(lambda: steps.append(None), 1)
+    sqlite(store.executor)._reader.set_progress_handler(lambda: steps.append(None), 1)
     costs = []
     for number in (2_000, 11_000, 20_000):
         place = Position(BEGINNING + number * SECOND, 0)
@@ -415,6 +420,7 @@ async def test_keys(store: Store) -> None:
 # Plans.
 
 
+@only_sqlite
 async def test_every_read_walks_along_an_index(store: Store) -> None:
     """No read scans a table or sorts what it has found, and the lists use the indexes made for them."""
     reads = store.reads
@@ -456,7 +462,7 @@ def _uses(store: Store, prepared: Prepared, index: str) -> None:
 
 def _plan(store: Store, prepared: Prepared) -> list[str]:
     arguments = [1] * len(prepared.names)
-    rows = store.executor._reader.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", arguments)
+    rows = sqlite(store.executor)._reader.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", arguments)
     return [str(row[3]) for row in rows]
 
 

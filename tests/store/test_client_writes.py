@@ -13,8 +13,7 @@ from authsvc.domain.tokens import token_hash
 from authsvc.errors import Refused
 from authsvc.store.client_writes import ClientWrites, NewClient, revoke_all
 from authsvc.store.clients import Clients
-from authsvc.store.executor import Prepared, Row, Transaction
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.executor import Executor, Prepared, Row, Transaction
 from authsvc.store.writes import Writes
 
 CODE = (GrantType.AUTHORIZATION_CODE,)
@@ -24,13 +23,14 @@ INSERT INTO orgs VALUES (1, 'A', 1, 1, 1, 1, NULL);
 INSERT INTO users (id, org_id, type, state, user_name, login, display_name, first_name, last_name, nick_name,
   preferred_language, gender, avatar_url, email, email_verified, phone, phone_verified, description, access_token_type,
   sequence, created_at, changed_at)
-SELECT value, 1, 1, 1, value, value, '', '', '', '', '', 0, '', '', 0, '', 0, '', 0, 1, 1, 1 FROM json_each('[2, 3]');
+SELECT id, 1, 1, 1, name, name, '', '', '', '', '', 0, '', '', false, '', false, '', 0, 1, 1, 1
+FROM (SELECT 2 AS id, 'b' AS name UNION ALL SELECT 3, 'c') AS people;
 INSERT INTO authorizations (id, client_id, user_id, scope, amr, sequence, created_at, changed_at, revoked_at,
   ends_at)
 SELECT clients.id * 10 + users.id, clients.id, users.id, 'openid', '', 1, 1, 1, NULL, {at} FROM clients, users;
 INSERT INTO access_tokens (id, token_hash, user_id, client_id, created_at, expires_at, scope)
-SELECT clients.id * 10 + users.id, clients.id * 10 + users.id, users.id, clients.id, 1, {at}, 'openid'
-FROM clients, users;
+SELECT clients.id * 10 + users.id, CAST(CAST(clients.id * 10 + users.id AS TEXT) AS bytea), users.id, clients.id, 1,
+  {at}, 'openid' FROM clients, users;
 """
 
 
@@ -64,11 +64,11 @@ class Counting:
         return await self._inner.execute(prepared, **parameters)
 
 
-async def _ask(executor: SqliteExecutor, sql: str) -> list[Row]:
+async def _ask(executor: Executor, sql: str) -> list[Row]:
     return list(await executor.fetch_all(Prepared(sql, (), {})))
 
 
-async def _client(executor: SqliteExecutor, client_id: str) -> Client:
+async def _client(executor: Executor, client_id: str) -> Client:
     found = await Clients(executor).by_client_id(client_id)
     assert found is not None
     return found
@@ -80,7 +80,7 @@ async def _fill(writes: Writes, at: int) -> None:
             await tx.execute(Prepared(sql, (), {}))
 
 
-async def _revoked(executor: SqliteExecutor, column: str) -> list[tuple[object, ...]]:
+async def _revoked(executor: Executor, column: str) -> list[tuple[object, ...]]:
     """Whose authorizations and whose tokens are revoked."""
     sql = "SELECT DISTINCT '{0}', {1} FROM {0} WHERE revoked_at IS NOT NULL"
     tables = ("authorizations", "access_tokens")
@@ -89,7 +89,7 @@ async def _revoked(executor: SqliteExecutor, column: str) -> list[tuple[object, 
 
 
 @pytest.fixture
-async def two(executor: SqliteExecutor) -> ClientWrites:
+async def two(executor: Executor) -> ClientWrites:
     """A store with two clients, `a` and `b`."""
     made = ClientWrites(Writes(executor))
     for name in ("a", "b"):
@@ -97,7 +97,7 @@ async def two(executor: SqliteExecutor) -> ClientWrites:
     return made
 
 
-async def test_create(executor: SqliteExecutor, two: ClientWrites) -> None:
+async def test_create(executor: Executor, two: ClientWrites) -> None:
     """A client without an id of its own gets its number; the secret is kept by its hash, a public one has none."""
     client_id, secret = await two.create(NewClient("c", grant_types=DEVICE))
     found = await _client(executor, client_id)
@@ -110,7 +110,7 @@ async def test_create(executor: SqliteExecutor, two: ClientWrites) -> None:
         await two.create(NewClient("p", "p", public=True, grant_types=DEVICE))
 
 
-async def test_disable(executor: SqliteExecutor, two: ClientWrites) -> None:
+async def test_disable(executor: Executor, two: ClientWrites) -> None:
     """Disabling a client revokes what it was given, and nothing of another; only the first time ends anything."""
     await _fill(Writes(executor), now() + 60 * SECOND)
     a = await _client(executor, "a")
@@ -118,7 +118,7 @@ async def test_disable(executor: SqliteExecutor, two: ClientWrites) -> None:
     assert await _revoked(executor, "client_id") == [("authorizations", a.id), ("access_tokens", a.id)]
 
 
-async def test_revoke_all_of_a_user(executor: SqliteExecutor, two: ClientWrites) -> None:
+async def test_revoke_all_of_a_user(executor: Executor, two: ClientWrites) -> None:
     """What one user's clients were given ends; what is over anyway is left alone, and then nothing has changed."""
     writes, at = Writes(executor), now()
     await _fill(writes, at)
@@ -129,7 +129,7 @@ async def test_revoke_all_of_a_user(executor: SqliteExecutor, two: ClientWrites)
         assert await _ask(executor, "SELECT count(*) FROM changes WHERE kind = 'user'") == [(told,)]
 
 
-async def test_much_is_revoked_at_once(executor: SqliteExecutor, two: ClientWrites) -> None:
+async def test_much_is_revoked_at_once(executor: Executor, two: ClientWrites) -> None:
     """A thousand authorizations take a few statements, and the one entry about their client is about them too."""
     writes = Writes(executor)
     a = await _client(executor, "a")
@@ -151,7 +151,7 @@ async def test_much_is_revoked_at_once(executor: SqliteExecutor, two: ClientWrit
     assert await _ask(executor, entry) == [("client", a.id, "changed", at)]
 
 
-async def test_a_new_secret(executor: SqliteExecutor, two: ClientWrites) -> None:
+async def test_a_new_secret(executor: Executor, two: ClientWrites) -> None:
     """A new secret is another one, and takes the place of the old one."""
     before = (await _client(executor, "a")).secret_hash
     secret = await two.new_secret("a")
@@ -161,7 +161,7 @@ async def test_a_new_secret(executor: SqliteExecutor, two: ClientWrites) -> None
             await two.new_secret(client_id)
 
 
-async def test_keep(executor: SqliteExecutor, two: ClientWrites) -> None:
+async def test_keep(executor: Executor, two: ClientWrites) -> None:
     """A client of ours is made once and then follows what is said of it; nothing is written when that is the same."""
     page = NewClient(
         "Page", "page", public=True, trusted=True, redirect_uris=("https://a.example/page",), grant_types=CODE
@@ -176,7 +176,7 @@ async def test_keep(executor: SqliteExecutor, two: ClientWrites) -> None:
     assert await _client(executor, "page") == made._replace(redirect_uris="https://b.example/page")
 
 
-async def test_keep_enables_the_client(executor: SqliteExecutor, two: ClientWrites) -> None:
+async def test_keep_enables_the_client(executor: Executor, two: ClientWrites) -> None:
     """It is there to be used as long as it is kept, even if it was disabled in between."""
     page = NewClient("Page", "page", public=True, redirect_uris=("https://a.example/page",), grant_types=CODE)
     await two.keep(page)

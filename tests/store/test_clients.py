@@ -4,12 +4,12 @@ import pytest
 
 from authsvc.store import schema
 from authsvc.store.clients import Clients
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.executor import Executor
 from authsvc.store.writes import Writes
 
 
 @pytest.fixture
-async def clients(executor: SqliteExecutor) -> Clients:
+async def clients(executor: Executor) -> Clients:
     """A database with a client that is active and one that is not."""
     writes = Writes(executor)
     for row, client_id, state in ((1, "app", 1), (2, "off", 2)):

@@ -5,13 +5,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import hasty_executor
+from harness import open_hastily
+from store.engines import only_sqlite, sqlite, url
 
 from authsvc import directory
+from authsvc.domain.databases import Database
 from authsvc.domain.webhooks import DeliveryState, Due
 from authsvc.errors import Refused
 from authsvc.store import deliveries as module
@@ -32,9 +33,9 @@ agents: [{id: 3}, {id: 4}, {id: 5}]
 class Store:
     """A database in which a person can sign in and out, and a clock that stands until it is moved."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, database: Database) -> None:
         self.now = NOW
-        self.executor = hasty_executor(path)
+        self.executor = open_hastily(database)
         self.writes = Writes(self.executor, lambda: self.now)
         self.deliveries = Deliveries(self.executor, self.writes, lambda: self.now)
 
@@ -68,7 +69,7 @@ class Store:
 
 
 @pytest.fixture
-async def store(new_database: Path) -> AsyncIterator[Store]:
+async def store(new_database: Database) -> AsyncIterator[Store]:
     """Such a database, empty but for one person and some browsers."""
     store = Store(new_database)
     await directory.apply(store.writes, directory.parse(PEOPLE.encode(), "test.yaml"))
@@ -205,7 +206,7 @@ async def test_long_backlog_goes_in_steps(store: Store) -> None:
     assert len({one.sequence for one in await store.deliveries.log()}) == 6
 
 
-async def test_two_that_enqueue_at_once(store: Store, new_database: Path) -> None:
+async def test_two_that_enqueue_at_once(store: Store, new_database: Database) -> None:
     """Whoever comes second finds the work done."""
     webhook_id = await store.create_webhook(URL)
     for _ in range(3):
@@ -278,13 +279,13 @@ async def test_more_webhooks_than_places(store: Store) -> None:
 
 _CLAIM = f"""
 import asyncio, sys
-from pathlib import Path
+from authsvc.config import Settings
 from authsvc.store.deliveries import Deliveries
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.open import open_store
 from authsvc.store.writes import Writes
 
 async def main():
-    executor = SqliteExecutor(Path(sys.argv[1]))
+    executor = await open_store(Settings(database_url=sys.argv[1]).database_url)
     deliveries = Deliveries(executor, Writes(executor))
     print("ready", flush=True)
     sys.stdin.readline()
@@ -296,12 +297,12 @@ asyncio.run(main())
 """
 
 
-async def test_processes_that_claim_at_once(store: Store, new_database: Path) -> None:
+async def test_processes_that_claim_at_once(store: Store, new_database: Database) -> None:
     """Of several processes that take what is due, each gets something else, and together they get everything."""
     webhook_id = await store.create_webhook(URL)
     await store.owe(webhook_id, 60)
     pipe = subprocess.PIPE
-    command = [sys.executable, "-c", _CLAIM, str(new_database)]
+    command = [sys.executable, "-c", _CLAIM, url(new_database)]
     processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]  # noqa: ASYNC220
     for process in processes:
         assert process.stdout is not None
@@ -424,12 +425,13 @@ async def test_log_is_chosen(store: Store) -> None:
     assert await store.deliveries.log(sum(webhooks) - due.webhook_id, failed=True) == []
 
 
+@only_sqlite
 async def test_looking_for_work_walks_along_indexes(store: Store) -> None:
     """Neither the log of changes nor the deliveries are scanned or sorted when there is work to find."""
     found = store.deliveries
     simple = (found._behind, found._claim, found._settle, found._retry, found._enqueue)
     for prepared in (*simple, found._retry_all, found._settled, found._prune, found._with_due):
-        rows = store.executor._reader.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", [1] * len(prepared.names))
+        rows = sqlite(store.executor)._reader.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", [1] * len(prepared.names))
         steps = [str(row[3]) for row in rows]
         assert not [step for step in steps if step.startswith("SCAN") and "webhooks" not in step], steps
         if prepared is not found._with_due:

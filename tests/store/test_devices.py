@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from oauth.machine_stage import CLI, GIGI, NOW, ORG, SESSION, Stage, staged
+from oauth.machine_stage import CLI, GIGI, NOW, ORG, SESSION, Stage
 
 from authsvc.domain.authorizations import DeviceState, Holder
 from authsvc.domain.clock import SECOND
@@ -16,11 +13,10 @@ DEVICE_HASH, USER_CODE = b"d" * 32, "BCDF-GHJK"
 
 
 @pytest.fixture
-async def stage(empty_database: Path, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(machine_stage: Stage) -> Stage:
     """A store in which one device waits."""
-    async with staged(empty_database, tmp_path) as stage:
-        assert await stage.device_codes.add(CLI, "openid", DEVICE_HASH, USER_CODE)
-        yield stage
+    assert await machine_stage.device_codes.add(CLI, "openid", DEVICE_HASH, USER_CODE)
+    return machine_stage
 
 
 async def _device(stage: Stage, device_hash: bytes = DEVICE_HASH) -> Device | None:

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from oauth.machine_stage import GIGI, LOCKED, NOW, SESSION, Stage, staged
+from oauth.machine_stage import GIGI, LOCKED, NOW, SESSION, Stage
 
 from authsvc.domain.clock import SECOND
 from authsvc.domain.sessions import AuthMethod, SignIn
@@ -20,10 +17,9 @@ SIGN_IN = SignIn(
 
 
 @pytest.fixture
-async def stage(empty_database: Path, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(machine_stage: Stage) -> Stage:
     """People, of whom one cannot sign in."""
-    async with staged(empty_database, tmp_path) as stage:
-        yield stage
+    return machine_stage
 
 
 async def test_session_is_on_an_agent_of_its_own(stage: Stage) -> None:

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from oauth.machine_stage import CLOSED, GIGI, KEYS, RETIRED, ROBOT, SUPPORT, Stage, staged
+from oauth.machine_stage import CLOSED, GIGI, KEYS, RETIRED, ROBOT, SUPPORT, Stage
 
 from authsvc.domain.clock import SECOND
 from authsvc.domain.users import UserState
@@ -12,10 +9,9 @@ from authsvc.store import schema
 
 
 @pytest.fixture
-async def stage(empty_database: Path, tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(machine_stage: Stage) -> Stage:
     """Machine users with keys."""
-    async with staged(empty_database, tmp_path) as stage:
-        yield stage
+    return machine_stage
 
 
 async def test_machine_is_found_by_id_and_by_every_login_name(stage: Stage) -> None:

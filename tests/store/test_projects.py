@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from authsvc.store import schema
+from authsvc.store.executor import Executor
 from authsvc.store.projects import Projects
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 
-async def test_names_of_projects(executor: SqliteExecutor) -> None:
+async def test_names_of_projects(executor: Executor) -> None:
     """Those that exist have a name, under the id as it was written; all others are left out, whatever they are."""
     writes = Writes(executor)
     async with writes.transaction() as tx:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from harness import open_hastily
+from store.engines import only_sqlite, sqlite
 from store.test_authorizations import NOW, Place, place
 from structlog.testing import capture_logs
 
 from authsvc.domain.authorizations import CODE_LIFE, CodeRequest
 from authsvc.domain.clock import SECOND
+from authsvc.domain.databases import Database
 from authsvc.errors import Unavailable
 from authsvc.store.executor import Prepared
 from authsvc.store.purge import AT_ONCE, Purge
-from authsvc.store.sqlite import SqliteExecutor
 
 __all__ = ["place"]
 DAY = 24 * 3600 * SECOND
@@ -31,19 +31,6 @@ INSERT INTO signing_keys (id, algorithm, public_key, private_key, signs_from, pu
 VALUES (1, 'x', '', '', 1, {NOW - 30 * DAY}, 1, 1, 1), (2, 'x', '', '', 1, {NOW - 30 * DAY + 1}, 1, 1, 1),
   (3, 'x', '', '', 1, NULL, 1, 1, 1);
 """
-
-
-class Counting(SqliteExecutor):
-    """Counts transactions."""
-
-    begun = 0
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
-        """Begin one."""
-        self.begun += 1
-        async with super().transaction() as tx:
-            yield tx
 
 
 async def _run(place: Place, script: str) -> None:
@@ -135,32 +122,49 @@ async def test_bookkeeping(place: Place) -> None:
     tables = ("device_codes", "used_assertions", "attempts", "signing_keys")
     for table, key in zip(tables, ("id", "hash", "key", "id"), strict=True):
         rows = await place.ask(f"SELECT {key} FROM {table} ORDER BY 1")
-        assert rows == [(2,), (3,)] if table == "signing_keys" else rows in ([(2,)], [("b",)])
+        assert rows == [(2,), (3,)] if table == "signing_keys" else rows in ([(2,)], [("b",)], [(b"b",)])
 
 
-async def test_in_batches(place: Place) -> None:
+async def _many(place: Place, count: int) -> None:
+    """So many buckets that are full again."""
+    numbers = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})"
+    await _run(place, f"INSERT INTO attempts {numbers} SELECT CAST(CAST(i AS TEXT) AS bytea), 1 FROM n;")
+
+
+async def test_in_batches(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Much is deleted in several transactions, and where there is nothing to delete there is not one."""
-    executor = Counting(place.executor._path)
-    try:
-        await _run(
-            place,
-            f"INSERT INTO attempts WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < "
-            f"{2 * AT_ONCE + 1}) SELECT i, 1 FROM n;",
-        )
-        purge = Purge(executor, lambda: NOW, pause=0)
-        assert (await purge.turn(), executor.begun) == (2 * AT_ONCE + 1, 3)
-        assert (await purge.turn(), executor.begun) == (0, 3)
-    finally:
-        await executor.close()
+    await _many(place, 2 * AT_ONCE + 1)
+    begun: list[None] = []
+    begin = place.executor.transaction
+
+    def transaction() -> Any:
+        begun.append(None)
+        return begin()
+
+    monkeypatch.setattr(place.executor, "transaction", transaction)
+    assert (await _purge(place).turn(), len(begun)) == (2 * AT_ONCE + 1, 3)
+    assert (await _purge(place).turn(), len(begun)) == (0, 3)
 
 
+async def test_several_processes_share_the_work(place: Place, new_database: Database) -> None:
+    """Those that delete at the same time never delete the same row: each takes what the one before has left."""
+    await _many(place, 3 * AT_ONCE)
+    other = open_hastily(new_database)
+    turns = [Purge(executor, lambda: NOW, pause=0).turn() for executor in (place.executor, other)]
+    counts = await asyncio.gather(*turns)
+    await other.close()
+    assert sum(counts) == 3 * AT_ONCE
+    assert await _left(place, "attempts") == {"attempts": 0}
+
+
+@only_sqlite
 async def test_every_statement_uses_an_index(place: Place) -> None:
     """No statement goes through a table or sorts, not even one that a row refers to."""
     for step in _purge(place)._steps:
         for prepared in (step.some, step.delete):
             arguments = prepared.arguments({"before": NOW})
             sql = "EXPLAIN QUERY PLAN " + prepared.sql
-            plan = [row[3] for row in place.executor._reader.execute(sql, arguments)]
+            plan = [row[3] for row in sqlite(place.executor)._reader.execute(sql, arguments)]
             assert plan
             assert [each for each in plan if each.startswith("SCAN") or "TEMP B-TREE" in each] == []
 

@@ -6,12 +6,14 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from harness import hasty_executor
+from harness import open_hastily
+from store.engines import only_sqlite, sqlite
 from zitadel import auth_pb2
 
 from authsvc import directory
 from authsvc.api.auth import AuthServicer
 from authsvc.domain.clock import SECOND
+from authsvc.domain.databases import Database
 from authsvc.domain.ids import MAX_ID, parse_id
 from authsvc.domain.paging import Page, page
 from authsvc.domain.sessions import MAX_SESSIONS
@@ -33,8 +35,8 @@ ALL = page(0, 0, ascending=False)
 class Store:
     """A database, and time that goes on by a second at each look."""
 
-    def __init__(self, path: Path) -> None:
-        self.executor = hasty_executor(path)
+    def __init__(self, database: Database) -> None:
+        self.executor = open_hastily(database)
         ticks = count(BEGINNING, SECOND)
         self.writes = Writes(self.executor, lambda: next(ticks))
         self.reads = Reads(self.executor, lambda: next(ticks))
@@ -49,7 +51,7 @@ class Store:
 
 
 @pytest.fixture
-async def store(new_database: Path) -> AsyncIterator[Store]:
+async def store(new_database: Database) -> AsyncIterator[Store]:
     """An empty database of the test's own."""
     store = Store(new_database)
     yield store
@@ -185,8 +187,8 @@ async def test_sessions_are_bounded(store: Store) -> None:
     """An agent with more users than a list may hold shows the newest."""
     await store.apply(_people(more=_sessions('id: 41, user: "11", createdAt: 2020-01-01T00:00:00Z')))
     columns = (
-        "1, 1, 1, 'u' || n, 'u' || n, '', '', '', '', '', 0, '', '', 0, '', 0, NULL, '', NULL, 0, 1, 1, 1, NULL, NULL, "
-        "NULL, NULL, NULL, 0"
+        "1, 1, 1, 'u' || n, 'u' || n, '', '', '', '', '', 0, '', '', false, '', false, NULL, '', NULL, 0, 1, 1, 1, "
+        "NULL, NULL, NULL, NULL, NULL, false"
     )
     last = 999 + MAX_SESSIONS + 5
     numbers = f"WITH RECURSIVE s (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM s WHERE n < {last})"
@@ -437,7 +439,7 @@ async def test_two_statements_a_call(savanna: Store, method: str, org_id: str | 
     """A call runs two statements, the check of its token included."""
     _, token = await savanna.writes.sign_in("gigi@zitadel.com", 69629023906488334, 10**15)
     statements: list[str] = []
-    savanna.executor._reader.set_trace_callback(statements.append)
+    sqlite(savanna.executor)._reader.set_trace_callback(statements.append)
     authenticator = Authenticator(savanna.reads, lambda: BEGINNING)
     if org_id == "5":
         with pytest.raises(PermissionDenied):
@@ -454,7 +456,7 @@ async def test_two_statements_a_call(savanna: Store, method: str, org_id: str | 
 async def test_sessions_of_no_agent_cost_nothing(savanna: Store) -> None:
     """A call without an agent does not even ask the store for sessions."""
     statements: list[str] = []
-    savanna.executor._reader.set_trace_callback(statements.append)
+    sqlite(savanna.executor)._reader.set_trace_callback(statements.append)
     caller = Caller(1, 1, 1, None, None, "")
     answer = await AuthServicer(savanna.reads).ListMyUserSessions(
         auth_pb2.ListMyUserSessionsRequest(), _Context(caller)
@@ -462,15 +464,18 @@ async def test_sessions_of_no_agent_cost_nothing(savanna: Store) -> None:
     assert (answer.ByteSize(), statements) == (0, [])
 
 
+@only_sqlite
 async def test_every_read_uses_an_index(store: Store) -> None:
     """No read scans a table that grows: users, sessions, grants, tokens, changes, organizations and their parts."""
     reads = store.reads
     statements = [reads._token, reads._foreign_token, reads._user, reads._sessions, *reads._grants.values()]
     given = dict.fromkeys(("token_hash", "external_id", "org_id", "user_id", "agent_id", "offset", "limit", "now"), 1)
     for prepared in statements:
-        plan = store.executor._reader.execute(
-            f"EXPLAIN QUERY PLAN {prepared.sql}", prepared.arguments(given)
-        ).fetchall()
+        plan = (
+            sqlite(store.executor)
+            ._reader.execute(f"EXPLAIN QUERY PLAN {prepared.sql}", prepared.arguments(given))
+            .fetchall()
+        )
         steps = [str(step[3]) for step in plan]
         scans = [step for step in steps if step.startswith("SCAN") and not _one_row(step)]
         assert scans == [], steps

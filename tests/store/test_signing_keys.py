@@ -3,13 +3,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from store.engines import only_sqlite
 
 from authsvc.domain.clock import SECOND
 from authsvc.domain.sealed import SIGNING_KEY, TOTP
 from authsvc.domain.signing_keys import KeyPair, SigningKey
-from authsvc.store.executor import Prepared
+from authsvc.store.executor import Executor, Prepared
 from authsvc.store.signing_keys import SigningKeys
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 AT = 1_800_000_000 * SECOND
@@ -18,7 +18,7 @@ AT = 1_800_000_000 * SECOND
 class Desk:
     """The keys in a database, and a clock that goes when it is told."""
 
-    def __init__(self, executor: SqliteExecutor) -> None:
+    def __init__(self, executor: Executor) -> None:
         self.at = AT
         self.executor = executor
         self.keys = SigningKeys(executor, Writes(executor, self.clock), self.clock)
@@ -37,7 +37,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(executor: SqliteExecutor) -> Desk:
+def desk(executor: Executor) -> Desk:
     """An empty database."""
     return Desk(executor)
 
@@ -119,6 +119,7 @@ async def test_samples_of_what_is_sealed(desk: Desk) -> None:
     assert TOTP not in dict(await desk.keys.sealed())
 
 
+@only_sqlite
 async def test_the_sample_at_start_is_found_by_an_index(desk: Desk) -> None:
     """However many users there are, looking for one with a second factor goes through none without."""
     for prepared in desk.keys._sealed:

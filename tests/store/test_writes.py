@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import open_hastily
+from store.engines import only_sqlite
 
 from authsvc.domain.clock import SECOND
+from authsvc.domain.databases import Database
 from authsvc.domain.sessions import LIFETIME, SessionState, SignIn
 from authsvc.domain.tokens import Permission, is_key_name, token_hash
 from authsvc.domain.users import UserState
 from authsvc.errors import Refused
 from authsvc.store import schema
-from authsvc.store.executor import Prepared
+from authsvc.store.executor import Executor, Prepared
 from authsvc.store.reads import Reads
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 HOUR = 3_600_000_000
@@ -30,7 +32,7 @@ def ticks() -> Iterator[int]:
 
 
 @pytest.fixture
-async def writes(executor: SqliteExecutor, ticks: Iterator[int]) -> Writes:
+async def writes(executor: Executor, ticks: Iterator[int]) -> Writes:
     """A database with one organization, one person and one agent; every look at the clock is one later."""
     writes = Writes(executor, lambda: next(ticks))
     async with writes.transaction() as tx:
@@ -65,16 +67,16 @@ async def _put(writes: Writes, table: Any, **values: Any) -> str:
         return await writes.put(tx, table, values, owner=ORG)
 
 
-async def _ask(executor: SqliteExecutor, sql: str) -> list[tuple[Any, ...]]:
+async def _ask(executor: Executor, sql: str) -> list[tuple[Any, ...]]:
     return list(await executor.fetch_all(Prepared(sql, (), {})))
 
 
-async def _newest_change(executor: SqliteExecutor) -> tuple[Any, ...]:
+async def _newest_change(executor: Executor) -> tuple[Any, ...]:
     rows = await _ask(executor, "SELECT * FROM changes ORDER BY sequence DESC LIMIT 1")
     return rows[0]
 
 
-async def test_new_entity_holds_the_number_and_time_of_its_change(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_new_entity_holds_the_number_and_time_of_its_change(writes: Writes, executor: Executor) -> None:
     """A created row has its entry in `changes`; its sequence is that entry's number, its times that entry's time."""
     assert await _put(writes, schema.projects, id=5, org_id=ORG, name="Map") == "created"
     sequence, at, *change = await _newest_change(executor)
@@ -82,7 +84,7 @@ async def test_new_entity_holds_the_number_and_time_of_its_change(writes: Writes
     assert await _ask(executor, "SELECT * FROM projects") == [(5, ORG, "Map", sequence, at, at)]
 
 
-async def test_changed_entity_keeps_its_age_and_other_columns(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_changed_entity_keeps_its_age_and_other_columns(writes: Writes, executor: Executor) -> None:
     """A change writes the given columns, the number and the time of the change, and nothing else."""
     await _put(writes, schema.projects, id=5, org_id=ORG, name="Map")
     ((_, _, _, first, created_at, _),) = await _ask(executor, "SELECT * FROM projects")
@@ -93,7 +95,7 @@ async def test_changed_entity_keeps_its_age_and_other_columns(writes: Writes, ex
     assert await _ask(executor, "SELECT * FROM projects") == [(5, ORG, "Atlas", sequence, created_at, at)]
 
 
-async def test_same_entity_is_not_written(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_same_entity_is_not_written(writes: Writes, executor: Executor) -> None:
     """Putting what is there already leaves no trace."""
     before = await _newest_change(executor)
     async with writes.transaction() as tx:
@@ -101,7 +103,7 @@ async def test_same_entity_is_not_written(writes: Writes, executor: SqliteExecut
     assert await _newest_change(executor) == before
 
 
-async def test_entity_whose_parts_change_counts_as_changed(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_entity_whose_parts_change_counts_as_changed(writes: Writes, executor: Executor) -> None:
     """`touched` gives an entity a new number even if its own columns are the same."""
     async with writes.transaction() as tx:
         org = {"id": ORG, "name": "Savanna", "state": 1}
@@ -110,7 +112,7 @@ async def test_entity_whose_parts_change_counts_as_changed(writes: Writes, execu
     assert await _ask(executor, "SELECT sequence FROM orgs") == [(sequence,)]
 
 
-async def test_given_creation_time_is_the_entitys_age(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_given_creation_time_is_the_entitys_age(writes: Writes, executor: Executor) -> None:
     """An entity may be older than its row."""
     await _put(writes, schema.user_agents, id=21, description="", created_at=7)
     _, at, *_ = await _newest_change(executor)
@@ -127,7 +129,7 @@ async def test_given_creation_time_is_the_entitys_age(writes: Writes, executor: 
     ],
 )
 async def test_endings_are_actions_of_their_own(
-    writes: Writes, executor: SqliteExecutor, table: Any, states: tuple[int, int], action: str
+    writes: Writes, executor: Executor, table: Any, states: tuple[int, int], action: str
 ) -> None:
     """`changes` tells the end of a session or a user from other changes."""
     session = {"id": USER, "agent_id": AGENT, "user_id": USER}
@@ -137,7 +139,7 @@ async def test_endings_are_actions_of_their_own(
     assert (await _newest_change(executor))[4] == action
 
 
-async def test_failed_transaction_leaves_nothing(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_failed_transaction_leaves_nothing(writes: Writes, executor: Executor) -> None:
     """An exception in the block takes back the rows and the entries in `changes`."""
     before = await _newest_change(executor)
     with pytest.raises(RuntimeError):
@@ -153,7 +155,7 @@ async def _put_and_fail(writes: Writes) -> None:
 
 
 @pytest.mark.parametrize("name", ["gigi@savanna.example", "gigi@SAVANNA.example"])
-async def test_user_is_found_by_login_name(writes: Writes, executor: SqliteExecutor, name: str) -> None:
+async def test_user_is_found_by_login_name(writes: Writes, executor: Executor, name: str) -> None:
     """The domain of a login name may be in any case."""
     _, token = await writes.sign_in(name, None, SECOND)
     record = await Reads(executor).token(token_hash(token), None)
@@ -176,7 +178,7 @@ async def test_deleted_user_is_not_found(writes: Writes) -> None:
         await writes.sign_in("gigi@savanna.example", None, SECOND)
 
 
-async def test_first_session_is_made(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_first_session_is_made(writes: Writes, executor: Executor) -> None:
     """Opening a session where there is none is a sign-in."""
     session_id = await writes.open_session(USER, AGENT)
     sequence, at, *change = await _newest_change(executor)
@@ -238,14 +240,14 @@ async def test_session_is_for_an_active_organization(writes: Writes, org_id: int
         await writes.open_session(USER, AGENT, SignIn(org_id=org_id))
 
 
-async def test_session_that_is_put_in_without_an_end_lasts_a_year(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_session_that_is_put_in_without_an_end_lasts_a_year(writes: Writes, executor: Executor) -> None:
     """However a session is made, there is a time at which it is over, and a sign-in, be it an unknown one."""
     await _put(writes, schema.sessions, id=5, agent_id=AGENT, user_id=USER, state=1, created_at=50)
     _, at, *_ = await _newest_change(executor)
     assert await _ask(executor, "SELECT expires_at, auth_method FROM sessions") == [(at + LIFETIME, 10)]
 
 
-async def test_ended_session_is_terminated(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_ended_session_is_terminated(writes: Writes, executor: Executor) -> None:
     """Ending a session is one change of it; what its user opens next is a new session."""
     session_id = await writes.open_session(USER, AGENT)
     assert await writes.end_session(session_id)
@@ -255,7 +257,7 @@ async def test_ended_session_is_terminated(writes: Writes, executor: SqliteExecu
     assert await writes.open_session(USER, AGENT) != session_id
 
 
-async def test_session_ends_once(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_session_ends_once(writes: Writes, executor: Executor) -> None:
     """Ending what has ended, or what there is not, changes nothing; of many at once one ends it."""
     session_id = await writes.open_session(USER, AGENT)
     ended = await asyncio.gather(*(writes.end_session(session_id) for _ in range(8)))
@@ -268,11 +270,11 @@ async def test_session_ends_once(writes: Writes, executor: SqliteExecutor) -> No
 
 
 async def test_session_ends_once_for_several_processes(
-    writes: Writes, executor: SqliteExecutor, new_database: Path
+    writes: Writes, executor: Executor, new_database: Database
 ) -> None:
     """Others that write to the same database are waited for, and do not end it again."""
     session_id = await writes.open_session(USER, AGENT)
-    others = [SqliteExecutor(new_database) for _ in range(3)]
+    others = [open_hastily(new_database) for _ in range(3)]
     try:
         ended = await asyncio.gather(*(Writes(other).end_session(session_id) for other in others))
     finally:
@@ -296,7 +298,7 @@ async def test_session_on_unknown_agent_is_refused(writes: Writes) -> None:
         await writes.open_session(USER, 99)
 
 
-async def test_token_is_what_the_api_accepts(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_token_is_what_the_api_accepts(writes: Writes, executor: Executor) -> None:
     """The reads find a new token by its hash, with its user, session and end."""
     session_id = await writes.open_session(USER, AGENT)
     token_id, token = await writes.create_token(USER, session_id, HOUR)
@@ -309,7 +311,7 @@ async def test_token_is_what_the_api_accepts(writes: Writes, executor: SqliteExe
     assert (await _newest_change(executor))[2:] == ("access_token", token_id, "created", ORG)
 
 
-async def test_token_needs_no_session(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_token_needs_no_session(writes: Writes, executor: Executor) -> None:
     """A program's token belongs to no agent."""
     _, token = await writes.create_token(USER, None, HOUR)
     record = await Reads(executor).token(token_hash(token), None)
@@ -317,6 +319,7 @@ async def test_token_needs_no_session(writes: Writes, executor: SqliteExecutor) 
     assert (record.session_id, record.session_expires_at) == (None, None)
 
 
+@only_sqlite
 async def test_plain_token_is_nowhere_in_the_database(writes: Writes, new_database: Path) -> None:
     """Who reads the files of the database, log included, learns no token."""
     _, token = await writes.create_token(USER, None, HOUR)
@@ -364,7 +367,7 @@ async def test_token_expires_after_it_is_made(writes: Writes, ttl: int) -> None:
         await writes.create_token(USER, None, ttl)
 
 
-async def test_sign_in_makes_all_or_nothing(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_sign_in_makes_all_or_nothing(writes: Writes, executor: Executor) -> None:
     """A token that cannot be made leaves no session behind."""
     with pytest.raises(Refused):
         await writes.sign_in("gigi@savanna.example", AGENT, 0)
@@ -373,7 +376,7 @@ async def test_sign_in_makes_all_or_nothing(writes: Writes, executor: SqliteExec
 
 @pytest.mark.parametrize("agent_id", [AGENT, None])
 async def test_sign_in_gives_a_token_of_the_users_session(
-    writes: Writes, executor: SqliteExecutor, agent_id: int | None
+    writes: Writes, executor: Executor, agent_id: int | None
 ) -> None:
     """The token is the user's, and of their session on the agent if one is named."""
     _, token = await writes.sign_in("gigi@savanna.example", agent_id, HOUR)
@@ -383,7 +386,7 @@ async def test_sign_in_gives_a_token_of_the_users_session(
 
 
 @pytest.mark.parametrize("by_id", [True, False])
-async def test_revoked_token_stays_revoked(writes: Writes, executor: SqliteExecutor, *, by_id: bool) -> None:
+async def test_revoked_token_stays_revoked(writes: Writes, executor: Executor, *, by_id: bool) -> None:
     """A token is revoked by its id or itself; the second time changes nothing and is fine."""
     token_id, token = await writes.create_token(USER, None, HOUR)
     name = str(token_id) if by_id else token
@@ -401,7 +404,8 @@ async def test_unknown_token_cannot_be_revoked(writes: Writes, name: str) -> Non
     assert not await writes.revoke_token(name)
 
 
-async def test_key_is_kept_as_its_hash(writes: Writes, executor: SqliteExecutor, new_database: Path) -> None:
+@only_sqlite
+async def test_key_is_kept_as_its_hash(writes: Writes, executor: Executor, new_database: Path) -> None:
     """A new key is a row with its hash and its permissions in order; the key itself is nowhere in the files."""
     key_id, key = await writes.create_key("Back office", frozenset({Permission.USER_READ, Permission.SESSION_READ}))
     sequence, at, *change = await _newest_change(executor)
@@ -418,7 +422,7 @@ async def test_key_is_kept_as_its_hash(writes: Writes, executor: SqliteExecutor,
 @pytest.mark.parametrize(
     "name", ["", " x", "x ", "1", "\N{ARABIC-INDIC DIGIT ONE}", "sk_x", "a\nb", "a\x1bb", "x" * 201]
 )
-async def test_name_of_a_key_can_be_read(writes: Writes, executor: SqliteExecutor, name: str) -> None:
+async def test_name_of_a_key_can_be_read(writes: Writes, executor: Executor, name: str) -> None:
     """A name can be printed and be told from ids and keys; another one makes no key."""
     assert not is_key_name(name)
     with pytest.raises(Refused, match="a key's name has 1 to 200 characters"):
@@ -432,7 +436,7 @@ async def test_key_without_permissions_is_refused(writes: Writes) -> None:
         await writes.create_key("x", frozenset())
 
 
-async def test_names_of_keys_differ_until_they_are_revoked(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_names_of_keys_differ_until_they_are_revoked(writes: Writes, executor: Executor) -> None:
     """Two keys with one name cannot both be valid; a name of the revoked is free, and means the valid one."""
     first, _ = await writes.create_key("x", frozenset(Permission))
     with pytest.raises(Refused, match=r"^there is an API key with the name x$"):
@@ -445,7 +449,7 @@ async def test_names_of_keys_differ_until_they_are_revoked(writes: Writes, execu
 
 
 @pytest.mark.parametrize("by", ["key", "id", "name"])
-async def test_revoked_key_stays_revoked(writes: Writes, executor: SqliteExecutor, by: str) -> None:
+async def test_revoked_key_stays_revoked(writes: Writes, executor: Executor, by: str) -> None:
     """A key is revoked by itself, its id or its name; the second time changes nothing and is fine."""
     key_id, key = await writes.create_key("Back office", frozenset(Permission))
     other, _ = await writes.create_key("Other", frozenset(Permission))
@@ -466,7 +470,7 @@ async def test_unknown_key_cannot_be_revoked(writes: Writes, reference: str) -> 
     assert not await writes.revoke_key(reference)
 
 
-async def test_use_of_a_key_is_no_change(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_use_of_a_key_is_no_change(writes: Writes, executor: Executor) -> None:
     """When a key was last used is written without a trace in `changes`, and never goes back."""
     key_id, _ = await writes.create_key("x", frozenset(Permission))
     before = await _newest_change(executor)
@@ -477,7 +481,7 @@ async def test_use_of_a_key_is_no_change(writes: Writes, executor: SqliteExecuto
     assert await _newest_change(executor) == before
 
 
-async def test_stamp_is_set_once(writes: Writes, executor: SqliteExecutor) -> None:
+async def test_stamp_is_set_once(writes: Writes, executor: Executor) -> None:
     """A column that says when something ended gets the time of the first change that says so, and keeps it."""
     session = {"id": 5, "agent_id": AGENT, "user_id": USER, "state": 2}
     for outcome in ("created", "unchanged"):

@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"authsvc {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     settings = _settings_parser(list(config.Settings.model_fields))
-    database = _settings_parser(["database_url"])
+    database = _settings_parser(["database_url", "database_prepared"])
     for module in _COMMANDS:
         module.add_to(commands, settings=settings, database=database)
     return parser

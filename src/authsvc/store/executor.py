@@ -55,6 +55,9 @@ class Executor(Reader, Protocol):
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile `statement` for this database; done once per statement, at start."""
 
+    async def has_table(self, name: str) -> bool:
+        """Whether there is a table with this name."""
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """Begin a write transaction; writers wait for each other."""
 

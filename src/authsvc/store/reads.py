@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, exists, func, literal, literal_column, null, select, true, tuple_
+from sqlalchemy import (
+    BigInteger,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.sql import ColumnElement, Select
 from sqlalchemy.sql.elements import BindParameter
 
@@ -15,7 +28,7 @@ from authsvc.domain.paging import Page
 from authsvc.domain.sessions import MAX_SESSIONS, Session, SessionState
 from authsvc.domain.tokens import FOREIGN, TokenRecord
 from authsvc.domain.users import User, UserState
-from authsvc.store.executor import Executor
+from authsvc.store.executor import Executor, Reader
 from authsvc.store.schema import (
     access_tokens,
     changes,
@@ -29,10 +42,15 @@ from authsvc.store.schema import (
 
 
 class Reads:
-    """What the API asks the store. Every method raises `Unavailable` when the database does not answer."""
+    """What the API asks the store. Every method raises `Unavailable` when the database does not answer.
 
-    def __init__(self, executor: Executor, clock: Clock = now) -> None:
+    `lagging` is where to read what people are only shown, which may be a little old. A token is not looked up there: it
+    is revoked at once.
+    """
+
+    def __init__(self, executor: Executor, clock: Clock = now, *, lagging: Reader | None = None) -> None:
         self._executor = executor
+        self._lagging = lagging or executor
         self._clock = clock
         self._token = executor.prepare(_token())
         self._foreign_token = executor.prepare(_foreign_token())
@@ -52,7 +70,7 @@ class Reads:
 
     async def user(self, user_id: int) -> User | None:
         """The user, unless deleted."""
-        row = await self._executor.fetch_one(self._user, user_id=user_id)
+        row = await self._lagging.fetch_one(self._user, user_id=user_id)
         return User._make(row) if row else None
 
     async def sessions(self, agent_id: int) -> list[Session]:
@@ -60,13 +78,13 @@ class Reads:
 
         An active one whose time is over is shown as terminated.
         """
-        rows = await self._executor.fetch_all(self._sessions, agent_id=agent_id, now=self._clock())
+        rows = await self._lagging.fetch_all(self._sessions, agent_id=agent_id, now=self._clock())
         return [Session._make(row) for row in rows]
 
     async def grants(self, user_id: int, page: Page) -> GrantPage:
         """A page of the user's grants in all organizations, with the count of all."""
         statement = self._grants[page.ascending]
-        rows = await self._executor.fetch_all(statement, user_id=user_id, offset=page.offset, limit=page.limit)
+        rows = await self._lagging.fetch_all(statement, user_id=user_id, offset=page.offset, limit=page.limit)
         total, sequence, changed_at = rows[0][:3]
         # The counts stand beside every grant, and beside nothing when the page is empty.
         return GrantPage(total, sequence, changed_at, [Grant._make(row[3:]) for row in rows if row[3] is not None])
@@ -125,7 +143,7 @@ def _foreign_token() -> Select[*tuple[object, ...]]:
 
 
 def _known_org() -> ColumnElement[bool]:
-    org_id: BindParameter[int] = bindparam("org_id")
+    org_id: BindParameter[int] = bindparam("org_id", type_=BigInteger)
     return case((org_id.is_(null()), null()), else_=exists().where(orgs.c.id == org_id))
 
 

@@ -7,7 +7,6 @@ from authsvc.store.executor import Executor, Prepared
 from authsvc.store.schema import REVISION
 
 _VERSION = Prepared("SELECT version_num FROM alembic_version", (), {})
-_TABLE = Prepared("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'", (), {})
 
 
 async def check_revision(executor: Executor) -> None:
@@ -16,7 +15,7 @@ async def check_revision(executor: Executor) -> None:
     Raises:
         StartupError: it has another, or none; the sentence names both revisions.
     """
-    row = await executor.fetch_one(_VERSION) if await executor.fetch_one(_TABLE) else None
+    row = await executor.fetch_one(_VERSION) if await executor.has_table("alembic_version") else None
     if row is None:
         raise StartupError("the database has no schema yet; run `authsvc migrate`")
     found = row[0]

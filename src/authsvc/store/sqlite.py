@@ -23,6 +23,7 @@ from authsvc.errors import Unavailable
 from authsvc.store.executor import Prepared, Row, prepare
 
 _BUSY_TIMEOUT = 5.0  # seconds that a writer waits for writers of other processes
+_TABLE = Prepared("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", ("name",), {})
 _T = TypeVar("_T")
 
 
@@ -65,6 +66,10 @@ class SqliteExecutor:
         """The first row, or None."""
         rows = await self.fetch_all(prepared, **parameters)
         return rows[0] if rows else None
+
+    async def has_table(self, name: str) -> bool:
+        """Whether there is a table with this name."""
+        return bool(await self.fetch_all(_TABLE, name=name))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqliteTransaction]:
