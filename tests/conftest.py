@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from harness import BROWSER, GIGI, Server, demo_database, hasty_executor, serving
+from harness import BROWSER, GIGI, Server, demo_database, open_hastily, serving
 
+from authsvc.domain.databases import Database
+from authsvc.store.executor import Executor
 from authsvc.store.migrate import migrate
-from authsvc.store.sqlite import SqliteExecutor
 
 DEAR = ("interop", "web")
 """Where servers and browsers are started for many tests."""
@@ -44,16 +45,28 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of both engines run on each, unless they say on which."""
+    is_said = any(mark.args[0] == "new_database" for mark in metafunc.definition.iter_markers("parametrize"))
+    is_for_both = metafunc.definition.get_closest_marker("both_engines") and "new_database" in metafunc.fixturenames
+    if is_for_both and not is_said:
+        metafunc.parametrize("new_database", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture
-def new_database(empty_database: Path, tmp_path: Path) -> Path:
-    """The file of an empty database, for one test."""
+def new_database(request: pytest.FixtureRequest, empty_database: Path, tmp_path: Path) -> Database:
+    """An empty database, for one test; the file of one of SQLite's where nothing else is said."""
+    if getattr(request, "param", "sqlite") == "postgresql":
+        from postgresql import emptied  # noqa: PLC0415 - few tests have that engine
+
+        return emptied()
     return Path(shutil.copy(empty_database, tmp_path))
 
 
 @pytest.fixture
-async def executor(new_database: Path) -> AsyncIterator[SqliteExecutor]:
+async def executor(new_database: Database) -> AsyncIterator[Executor]:
     """That database, open."""
-    executor = hasty_executor(new_database)
+    executor = open_hastily(new_database)
     yield executor
     await executor.close()
 

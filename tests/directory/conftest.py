@@ -5,21 +5,20 @@ from typing import Any
 
 import pytest
 
-from authsvc.store.executor import Prepared, Row
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.executor import Executor, Prepared, Row
 from authsvc.store.writes import Writes
 
 Rows = Callable[[str], Any]
 
 
 @pytest.fixture
-def writes(executor: SqliteExecutor) -> Writes:
+def writes(executor: Executor) -> Writes:
     """The writes of that database."""
     return Writes(executor)
 
 
 @pytest.fixture
-def rows(executor: SqliteExecutor) -> Rows:
+def rows(executor: Executor) -> Rows:
     """Asks the database in plain SQL."""
 
     async def run(sql: str) -> list[Row]:

@@ -7,6 +7,8 @@ import pytest
 from authsvc.directory import DirectoryError, Document, apply, parse
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 ZOO = """\
 orgs:
   - id: 1

@@ -12,8 +12,9 @@ from authsvc.errors import TooMany
 from authsvc.oauth.guessing import Guessing, TooManyAttempts, account_buckets, address_buckets, change_bucket
 from authsvc.oauth.sealing import Sealing
 from authsvc.store.attempts import Attempts
-from authsvc.store.executor import Prepared
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.executor import Executor, Prepared
+
+pytestmark = pytest.mark.both_engines
 
 
 class _Watch:
@@ -31,12 +32,12 @@ def watch() -> _Watch:
 
 
 @pytest.fixture
-def guessing(executor: SqliteExecutor, watch: _Watch) -> Guessing:
+def guessing(executor: Executor, watch: _Watch) -> Guessing:
     """Counts in a database."""
     return Guessing(Attempts(executor, Sealing(bytes(32)), watch))
 
 
-async def _rows(executor: SqliteExecutor) -> int:
+async def _rows(executor: Executor) -> int:
     return len(await executor.fetch_all(Prepared("SELECT * FROM attempts", (), {})))
 
 
@@ -83,7 +84,7 @@ async def test_no_more_comes_back_than_was_taken(guessing: Guessing, watch: _Wat
         await guessing.take(change_bucket(1))
 
 
-async def test_full_buckets_leave_nothing_behind(guessing: Guessing, watch: _Watch, executor: SqliteExecutor) -> None:
+async def test_full_buckets_leave_nothing_behind(guessing: Guessing, watch: _Watch, executor: Executor) -> None:
     """Rows that say nothing any more go as new ones come, ten at a time; the others stay."""
     for number in range(25):
         await guessing.take(change_bucket(number))
@@ -113,7 +114,7 @@ async def test_busy_server_takes_no_tries(guessing: Guessing) -> None:
         assert refused.value.retry_after == 2
 
 
-async def test_what_was_typed_cannot_be_tried_without_the_key(guessing: Guessing, executor: SqliteExecutor) -> None:
+async def test_what_was_typed_cannot_be_tried_without_the_key(guessing: Guessing, executor: Executor) -> None:
     """The database tells no names, not even to somebody who has a list of all there are: its hashes are keyed."""
     (bucket, *_) = account_buckets(None, "correct horse")
     await guessing.take(bucket)

@@ -35,14 +35,16 @@ from authsvc.identity.passwords import Passwords, Verdict, WeakPassword
 from authsvc.oauth.second_factor import PENDING_LIFE, STEP, seal_secret
 from authsvc.oauth.sign_in import Impersonated, PendingOver, SecondFactor, TooManyAttempts, WrongCredentials
 from authsvc.store import schema
-from authsvc.store.sqlite import SqliteExecutor
+from authsvc.store.executor import Executor
+
+pytestmark = pytest.mark.both_engines
 
 WRONG = "wrong horse battery"
 NEW = "a quite new passphrase"
 
 
 @pytest.fixture
-async def people(executor: SqliteExecutor) -> People:
+async def people(executor: Executor) -> People:
     """Everybody, in a database of their own."""
     return await People(executor).fill()
 
@@ -102,7 +104,7 @@ async def test_session_and_browser_are_recorded(people: People) -> None:
     ],
 )
 async def test_no_refusal_tells_why(
-    executor: SqliteExecutor, monkeypatch: pytest.MonkeyPatch, name: str, password: str
+    executor: Executor, monkeypatch: pytest.MonkeyPatch, name: str, password: str
 ) -> None:
     """Whatever is wrong with a name, a password or an account: one hash is checked, as costly; the answer is one."""
     people = await People(executor, passwords=Passwords()).fill()
@@ -121,7 +123,7 @@ async def test_no_refusal_tells_why(
     assert {GIGI, OLLI, ROBOT, IDLE, FRED, ELSE} == {row[0] for row in await people.ask("SELECT id FROM users")}
 
 
-async def test_password_with_old_parameters_is_hashed_anew(executor: SqliteExecutor) -> None:
+async def test_password_with_old_parameters_is_hashed_anew(executor: Executor) -> None:
     """A sign-in, or two at once, bring the hash up to date, which does not count as a change of the password."""
     people = await People(executor, passwords=Passwords()).fill()
     old = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$" + _cheap_hash("c29tZXNhbHRzb21lc2FsdA")

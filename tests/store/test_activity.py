@@ -10,6 +10,8 @@ from authsvc.store.activity import SessionActivity
 from authsvc.store.executor import Executor, Prepared
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 AT = 1_800_000_000 * SECOND
 DAY = 86_400 * SECOND
 PEOPLE = b"""

@@ -14,6 +14,8 @@ from authsvc.store.clients import Clients
 from authsvc.store.executor import Executor, Prepared
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 NOW = 1_700_000_000 * SECOND
 ORG, USER, AGENT = 1, 10, 20
 TEXTS = ("display_name", "first_name", "last_name", "nick_name", "preferred_language", "avatar_url", "email", "phone")

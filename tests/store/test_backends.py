@@ -21,6 +21,8 @@ from authsvc.store.backends import BackendReads
 from authsvc.store.executor import Prepared
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 BEGINNING = 1_700_000_000 * SECOND
 IMPORTED = "01H93ZY4F80QPBEZ1R5B2SHQG8"
 EVERYTHING = Span(FIRST, LAST, ascending=True, limit=100)

@@ -16,6 +16,8 @@ from authsvc.store.clients import Clients
 from authsvc.store.executor import Executor, Prepared, Row, Transaction
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 CODE = (GrantType.AUTHORIZATION_CODE,)
 DEVICE = (GrantType.DEVICE_CODE,)
 ROWS = """

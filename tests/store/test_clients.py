@@ -7,6 +7,8 @@ from authsvc.store.clients import Clients
 from authsvc.store.executor import Executor
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 
 @pytest.fixture
 async def clients(executor: Executor) -> Clients:

@@ -20,6 +20,8 @@ from authsvc.store.deliveries import Deliveries
 from authsvc.store.executor import Prepared
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 NOW = 1_700_000_000_000_000
 LEASE = 30_000_000
 FINGERPRINT = "0123456789abcdef"

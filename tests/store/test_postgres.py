@@ -75,8 +75,9 @@ async def test_a_cancelled_statement_ends_on_the_server(executor: PostgresExecut
         async with asyncio.timeout(0.1):
             await executor.fetch_all(SLEEP)
     await _until(SLEEPING, found=False)
-    assert await executor.fetch_all(ONE) == [(1,)]
     await _rested(executor, open_=1)
+    assert await executor.fetch_all(ONE) == [(1,)]
+    assert executor.stats == (1, 1, 0)
 
 
 async def _rested(executor: PostgresExecutor, *, open_: int) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from authsvc.store import schema
 from authsvc.store.executor import Executor
 from authsvc.store.projects import Projects
 from authsvc.store.writes import Writes
+
+pytestmark = pytest.mark.both_engines
 
 
 async def test_names_of_projects(executor: Executor) -> None:

@@ -18,6 +18,8 @@ from authsvc.errors import Unavailable
 from authsvc.store.executor import Prepared
 from authsvc.store.purge import AT_ONCE, Purge
 
+pytestmark = pytest.mark.both_engines
+
 __all__ = ["place"]
 DAY = 24 * 3600 * SECOND
 REQUEST = CodeRequest("https://a.example/cb", "c" * 43, None)

@@ -27,6 +27,8 @@ from authsvc.store.executor import Prepared
 from authsvc.store.reads import Reads
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 HOUR = 3_600 * SECOND
 BEGINNING = 1_000_000_000 * SECOND
 ALL = page(0, 0, ascending=False)

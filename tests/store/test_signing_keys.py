@@ -12,6 +12,8 @@ from authsvc.store.executor import Executor, Prepared
 from authsvc.store.signing_keys import SigningKeys
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 AT = 1_800_000_000 * SECOND
 
 

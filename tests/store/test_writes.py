@@ -21,6 +21,8 @@ from authsvc.store.executor import Executor, Prepared
 from authsvc.store.reads import Reads
 from authsvc.store.writes import Writes
 
+pytestmark = pytest.mark.both_engines
+
 HOUR = 3_600_000_000
 ORG, USER, AGENT = 1, 10, 20
 
