@@ -20,7 +20,7 @@ REPLACED = "replaced"
 """What a worker is told that drains because another serves in its place."""
 LAST_REQUEST = 5.0
 """Seconds, at most, that connections at rest are left for their next request, when others serve in their place."""
-_KILL_AFTER = 2.0  # seconds that a worker gets beyond the time it may drain
+KILL_AFTER = 2.0  # seconds that a worker gets beyond the time it may drain
 _START_LIMIT = 60.0  # seconds that a worker gets to start, where others serve meanwhile
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds between the end of a worker and its next start
 _STEADY = 60.0  # seconds after which a worker that ends did not die early
@@ -133,4 +133,4 @@ class Child:
         self.due = math.inf
         if not self.told:
             self.told = True
-            self.ends = time.monotonic() + patience + _KILL_AFTER
+            self.ends = time.monotonic() + patience + KILL_AFTER

@@ -24,10 +24,10 @@ from deploy.files import (
 )
 from harness import ROOT
 
+from authsvc.children import KILL_AFTER
 from authsvc.config import Settings
 from authsvc.doors.engine import http2
 from authsvc.doors.probes import Probes
-from authsvc.supervisor import _KILL_AFTER
 
 GIVEN = {"image": image_settings, "compose": compose_settings, "kubernetes": kubernetes_settings}
 ALIVE, READY = "/debug/healthz", "/debug/ready"
@@ -88,7 +88,7 @@ def test_probes_ask_what_the_service_answers() -> None:
 
 def _takes_to_stop(variables: Mapping[str, str]) -> float:
     found = settings(variables)
-    return found.drain_delay + found.drain_timeout + _KILL_AFTER
+    return found.drain_delay + found.drain_timeout + KILL_AFTER
 
 
 def test_there_is_time_to_drain() -> None:
