@@ -20,8 +20,10 @@ import uvloop
 
 from authsvc import directory
 from authsvc.config import load
+from authsvc.domain.databases import Database
 from authsvc.domain.paging import page
 from authsvc.domain.tokens import token_hash
+from authsvc.store.executor import Executor
 from authsvc.store.migrate import migrate
 from authsvc.store.open import open_store
 from authsvc.store.reads import Reads
@@ -49,47 +51,52 @@ async def rate(work: Work, at_once: int) -> float:
     return done / (time.perf_counter() - started)
 
 
-async def measure(url: str) -> dict[str, float]:
-    """The medians of one database."""
-    executor = await open_store(load({"database_url": url}, {}).database_url)
+async def works_on(executor: Executor) -> dict[str, tuple[Work, int, int]]:
+    """What is measured: the work, by how many tasks at once, and how many of what is counted it does."""
     writes, reads = Writes(executor), Reads(executor)
     await directory.apply(writes, directory.read(DEMO))
     _, token = await writes.sign_in(USER, AGENT, LIFE)
     record = await reads.token(token_hash(token), None)
     if record is None:
-        raise RuntimeError("the token that was just made is not known")
+        raise SystemExit(f"{USER} cannot sign in")
     user_id, hashed, whole = record.user_id, token_hash(token), page(0, 0, ascending=True)
 
     async def sign_in_and_out() -> None:
         await writes.end_session(await writes.open_session(user_id, AGENT))
 
-    works: dict[str, tuple[Work, int]] = {
-        "look up a token, 1 task": (lambda: reads.token(hashed, None), 1),
-        "look up a token, 16 tasks": (lambda: reads.token(hashed, None), 16),
-        "read a user, 16 tasks": (lambda: reads.user(user_id), 16),
-        "list grants, 16 tasks": (lambda: reads.grants(user_id, whole), 16),
-        "write transactions, 1 task": (sign_in_and_out, 1),
-        "write transactions, 16 tasks": (sign_in_and_out, 16),
+    return {
+        "look up a token, 1 task": (lambda: reads.token(hashed, None), 1, 1),
+        "look up a token, 16 tasks": (lambda: reads.token(hashed, None), 16, 1),
+        "read a user, 16 tasks": (lambda: reads.user(user_id), 16, 1),
+        "list grants, 16 tasks": (lambda: reads.grants(user_id, whole), 16, 1),
+        "write transactions, 1 task": (sign_in_and_out, 1, 2),
+        "write transactions, 16 tasks": (sign_in_and_out, 16, 2),
     }
-    found = {}
-    for name, (work, at_once) in works.items():
-        median = statistics.median([await rate(work, at_once) for _ in range(RUNS)])
-        found[name] = median * 2 if work is sign_in_and_out else median  # it takes two transactions
-    await executor.close()
-    return found
+
+
+async def compare(databases: Sequence[Database]) -> None:
+    """Print a table, with the ratio of the last to the first. Runs take turns, so that noise hits all."""
+    executors = [await open_store(database) for database in databases]
+    works = [await works_on(executor) for executor in executors]
+    for name in works[0]:
+        rates: list[list[float]] = [[] for _ in works]
+        for _ in range(RUNS):
+            for found, (work, at_once, each) in zip(rates, (known[name] for known in works), strict=True):
+                found.append(each * await rate(work, at_once))
+        medians = [statistics.median(found) for found in rates]
+        print(f"| {name} |", " | ".join(f"{one:,.0f}" for one in medians), f"| {medians[-1] / medians[0]:.2f} |")
+    for executor in executors:
+        await executor.close()
 
 
 def main(urls: Sequence[str]) -> None:
-    """Print a table, with the ratios to the first database."""
-    columns = []
-    for url in urls:
-        migrate(load({"database_url": url}, {}).database_url)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            columns.append(runner.run(measure(url)))
+    """Bring the databases up to date, and compare them."""
+    databases = [load({"database_url": url}, {}).database_url for url in urls]
+    for database in databases:
+        migrate(database)
     print("| per second |", " | ".join(url.partition(":")[0] for url in urls), "| ratio |")
-    for name, first in columns[0].items():
-        numbers = [column[name] for column in columns]
-        print(f"| {name} |", " | ".join(f"{number:,.0f}" for number in numbers), f"| {numbers[-1] / first:.2f} |")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(compare(databases))
 
 
 if __name__ == "__main__":

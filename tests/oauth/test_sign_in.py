@@ -24,6 +24,7 @@ from oauth.people import (
     People,
     PlainPasswords,
 )
+from store.engines import only_sqlite
 
 from authsvc.domain.accounts import Browser, Proof, Visitor
 from authsvc.domain.clock import SECOND
@@ -358,6 +359,7 @@ async def test_sign_out_ends_one_or_all(people: People) -> None:
     assert await people.ask("SELECT count(*) FROM changes WHERE action = 'terminated'") == [(2,)]
 
 
+@only_sqlite
 async def test_guesses_are_bounded(people: People) -> None:
     """Guesses at one account are ten at once and one every half minute, from wherever, also after a restart."""
     assert isinstance(people.passwords, PlainPasswords)
