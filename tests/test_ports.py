@@ -75,3 +75,22 @@ def _taken(listener: socket.socket) -> int:
 
 def _settings(listen: Address, grpc_listen: Address | str = "off") -> Settings:
     return Settings.model_validate({"listen": listen, "grpc_listen": grpc_listen})
+
+
+def test_connections_that_linger_do_not_keep_the_port() -> None:
+    """What a service has closed stays with the kernel for a minute; the next one can have the port at once."""
+    with claim(_settings(_LOOPBACK, "off")) as ports:
+        ports.widen(2)
+        for listener in ports.web:
+            listener.listen()
+            listener.setblocking(False)
+        clients = [socket.create_connection(ports.address) for _ in range(20)]
+        for listener in ports.web:
+            with suppress(BlockingIOError):
+                while True:
+                    listener.accept()[0].close()  # the side that closes first has it linger
+        for client in clients:
+            assert client.recv(1) == b""
+            client.close()
+        address = ports.address
+    claim(_settings(address, "off")).close()

@@ -12,10 +12,10 @@ import ssl
 import tomllib
 from collections.abc import Collection, Mapping
 from functools import partial
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -24,6 +24,7 @@ from authsvc.domain.authorizations import Terms
 from authsvc.domain.clock import SECOND
 from authsvc.domain.databases import EXAMPLE, Database, Postgres, is_postgres_url
 from authsvc.domain.signing_keys import ASYMMETRIC
+from authsvc.domain.urls import DEFAULT_PORTS, is_loopback, parts_of
 from authsvc.doors.cors import Cors, origin_mistake
 from authsvc.doors.limits import Limits
 from authsvc.errors import StartupError
@@ -40,7 +41,6 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _DATABASE_URL = re.compile(r"sqlite:///([^?#]+)")
 _DEFAULT_DATABASE = Path("var/authsvc.db")
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _DAY = 86_400
 
 
@@ -114,29 +114,11 @@ def _list(value: Any) -> Any:
     return [item.strip() for item in value.split(",")] if value.strip() else []
 
 
-def _split(text: str) -> SplitResult | None:
-    """The parts of an http or https address that carries no credentials, None for anything else."""
-    try:
-        parts = urlsplit(text)
-        is_one = parts.scheme in _DEFAULT_PORTS and parts.hostname and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        return None
-    return parts if is_one and text.isascii() and not re.search(r"[\s\\]", text) else None
-
-
-def _is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine, to which traffic needs no TLS."""
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return host is not None and (host == "localhost" or host.endswith(".localhost"))
-
-
 def _issuer(value: Any) -> str:
     text = str(value)
     if not text:
         return text
-    parts = _split(text)
+    parts = parts_of(text)
     if mistake := origin_mistake(text) if parts else "must be an address such as https://auth.example.com":
         raise ValueError(mistake)
     return _secure_url(text)
@@ -151,14 +133,14 @@ def _networks(value: Any) -> Any:
 
 
 def _secure_url(value: Any) -> str:
-    parts = _split(text := str(value))
-    if parts is None or parts.fragment or (parts.scheme == "http" and not _is_loopback(parts.hostname)):
+    parts = parts_of(text := str(value))
+    if parts is None or parts.fragment or (parts.scheme == "http" and not is_loopback(parts.hostname)):
         raise ValueError("must be an https address; http is only for localhost and loopback addresses")
     return text
 
 
 def _issuer_url(value: Any) -> str:
-    if _split(text := str(value)) is None:
+    if parts_of(text := str(value)) is None:
         raise ValueError("must be an http or https address, just as in the claim iss")
     return text
 
@@ -399,7 +381,7 @@ class Settings(BaseModel):
         host = "localhost" if address.host in _WILDCARDS else address.host
         scheme = "https" if self.tls_cert else "http"
         shown = Address(host, address.port)
-        is_default = address.port == _DEFAULT_PORTS[scheme]
+        is_default = address.port == DEFAULT_PORTS[scheme]
         origin = str(shown).rpartition(":")[0] if is_default else str(shown)
         return self.model_copy(update={"issuer": f"{scheme}://{origin}"})
 

@@ -76,10 +76,11 @@ def _claimed(setting: str, address: Address, *, listen: bool = False) -> socket.
         held = _bound(address, shared=False)
         try:
             # What others have bound was in our way. Ours is in theirs from now on, unless they are made to share.
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
             held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if listen:
-                held.listen(BACKLOG)
+                held.listen(BACKLOG)  # its connections inherit what lets a next run bind while they linger
+            else:
+                held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         except OSError:
             held.close()
             raise

