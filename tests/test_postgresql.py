@@ -55,14 +55,14 @@ def database_url() -> Iterator[str]:
 def site(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The service, on the demo data."""
     folder = tmp_path_factory.mktemp("site")
-    done = [authsvc("migrate", database_url=database_url) for _ in range(2)]
-    done.append(authsvc("apply", str(DEMO), database_url=database_url))
+    done = [authsvc("migrate", database_url=database_url), command("migrate", database_url=database_url)]
+    done.append(command("apply", str(DEMO), database_url=database_url))
     keys = {"secret_key_file": str(folder / "a.key"), "webhook_key_file": str(folder / "w.key")}
     with serving(database_url, folder / "log", log_level="debug", **keys) as running:
         yield Site(database_url, "".join(each.stdout + each.stderr for each in done), running)
 
 
-def test_commands_tell_what_they_did(site: Site) -> None:
+def _commands_tell_what_they_did(site: Site) -> None:
     """Migrating and applying say what they did, and where, without the password."""
     assert ": from empty to revision" in site.said
     assert ": already at revision" in site.said
@@ -70,7 +70,7 @@ def test_commands_tell_what_they_did(site: Site) -> None:
     assert PASSWORD not in site.said
 
 
-def test_every_door_answers_and_a_revocation_counts(site: Site) -> None:
+def _every_door_answers_and_a_revocation_counts(site: Site) -> None:
     """A token is good behind every door, and behind none once it is revoked by another process."""
     token = site.server.token(GIGI, BROWSER)
     assert site.who(token) == {"OK"}
@@ -78,7 +78,7 @@ def test_every_door_answers_and_a_revocation_counts(site: Site) -> None:
     assert site.who(token) == {"UNAUTHENTICATED"}
 
 
-def test_signing_in(site: Site) -> None:
+def _signing_in(site: Site) -> None:
     """Somebody signs in with a password, calls, and is signed out by the back end."""
     run = [sys.executable, "-m", "authsvc", "user", "password", GIGI]
     variables = environment({"AUTHSVC_DATABASE_URL": site.database_url})
@@ -101,7 +101,7 @@ def test_signing_in(site: Site) -> None:
     assert site.who(token) == {"UNAUTHENTICATED"}
 
 
-def test_the_database_restarts(site: Site) -> None:
+def _the_database_restarts(site: Site) -> None:
     """While the database is away calls are UNAVAILABLE and the service is not ready; then it goes on by itself."""
     token = site.server.token(GIGI)
     assert site.who(token) == {"OK"}
@@ -113,7 +113,7 @@ def test_the_database_restarts(site: Site) -> None:
     assert site.who(token) == {"UNAUTHENTICATED"}
 
 
-def test_the_log_has_no_password(site: Site) -> None:
+def _the_log_has_no_password(site: Site) -> None:
     """Whatever went wrong, the log names the database at most without its password."""
     log = site.server.logged()
     assert "GetMyUser" in log
@@ -131,7 +131,7 @@ def test_the_log_has_no_password(site: Site) -> None:
 def test_a_wrong_password(database_url: str, arguments: tuple[str, ...], sentence: str) -> None:
     """Commands fail with a sentence that names the database, and no secret."""
     url = database_url.replace(PASSWORD, "wrong-pass")
-    failed = authsvc(*arguments, check=False, database_url=url)
+    failed = (authsvc if arguments[0] == "serve" else command)(*arguments, check=False, database_url=url)
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"authsvc: the database postgresql://{ROLE}@")
     assert f"{sentence}: password authentication failed" in failed.stderr
@@ -140,7 +140,7 @@ def test_a_wrong_password(database_url: str, arguments: tuple[str, ...], sentenc
 
 def test_a_url_that_is_none(database_url: str) -> None:
     """What is wrong with a URL is said without repeating it."""
-    failed = authsvc("export", check=False, database_url=database_url.replace("127.0.0.1", "127.0.0.1/"))
+    failed = command("export", check=False, database_url=database_url.replace("127.0.0.1", "127.0.0.1/"))
     assert failed.stderr == "authsvc: AUTHSVC_DATABASE_URL: must be postgresql://user:password@host:port/name\n"
 
 
@@ -158,7 +158,7 @@ print(*sys.modules)
 """
 
 
-def test_each_engine_is_loaded_alone(site: Site, new_database: Path) -> None:
+def _each_engine_is_loaded_alone(site: Site, new_database: Path) -> None:
     """Whoever has SQLite loads nothing of PostgreSQL, and the other way round."""
     loaded = []
     for url in (f"sqlite:///{new_database}", site.database_url):
@@ -167,3 +167,13 @@ def test_each_engine_is_loaded_alone(site: Site, new_database: Path) -> None:
     ours, theirs = {"authsvc.store.sqlite"}, {"asyncpg", "authsvc.store.postgres", "sqlalchemy.dialects.postgresql"}
     assert loaded[0] & (ours | theirs) == ours
     assert loaded[1] & (ours | theirs) == theirs
+
+
+def test_from_migrating_to_a_restart(site: Site, new_database: Path) -> None:
+    """Commands, doors, signing in and revoking work as with SQLite, a restart of the database is survived, silently."""
+    _commands_tell_what_they_did(site)
+    _every_door_answers_and_a_revocation_counts(site)
+    _signing_in(site)
+    _the_database_restarts(site)
+    _the_log_has_no_password(site)
+    _each_engine_is_loaded_alone(site, new_database)
