@@ -62,6 +62,14 @@ _EMPTY = "; ".join(
 _T = TypeVar("_T")
 
 
+def _copied(folder: Path) -> Path:
+    """The wheel's programs, with the libraries that they look for beside their package, where everybody may go."""
+    package = _INSTALLED.parent
+    for part in (_INSTALLED, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, folder / part.relative_to(package.parent), symlinks=True)
+    return folder / _INSTALLED.relative_to(package.parent)
+
+
 class PostgresServer:
     """A PostgreSQL server on a port of its own, ended with this process."""
 
@@ -81,7 +89,7 @@ class PostgresServer:
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
             self.user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
             # The virtual environment may be in a folder that only root may enter.
-            self._bin = shutil.copytree(_INSTALLED, self.folder / "pginstall", symlinks=True) / "bin"
+            self._bin = _copied(self.folder) / "bin"
         flags = ["--no-sync", "--no-instructions", "--username=postgres", "--auth=trust", "--encoding=UTF8"]
         self._run("initdb", *flags, "--locale=C", f"--pgdata={self._data}")
         (self._data / "pg_hba.conf").write_text(_ACCESS)
