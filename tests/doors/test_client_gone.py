@@ -241,6 +241,7 @@ async def test_leaving_within_the_request_runs_no_handler(
     assert caplog.records == []
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("client", [client for client in CLIENTS if not client.startswith("json")])
 @pytest.mark.parametrize("kind", ["generator", "writer"])
 async def test_a_busy_stream_ends_soon_too(client: str, kind: str, logs: list[Any]) -> None:
