@@ -26,6 +26,23 @@ class DriverError(Exception):
         self.status: int | None = outcome.get("status")
 
 
+def exchanged(process: subprocess.Popen[bytes], call: dict[str, Any], timeout: float) -> Any:
+    """What a program answers, in a line, to a call in a line; it is killed if that takes longer, in seconds."""
+    assert process.stdin
+    assert process.stdout
+    guard = threading.Timer(timeout, process.kill)
+    guard.start()
+    try:
+        # In ASCII: Node sees the end of a line in U+2028.
+        process.stdin.write(json.dumps(call).encode() + b"\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+    finally:
+        guard.cancel()
+    assert answer, f"{call['operation']} did not end in {timeout:.0f} s"
+    return orjson.loads(answer)
+
+
 class Driver:
     """A running script."""
 
@@ -39,19 +56,7 @@ class Driver:
 
     def __call__(self, operation: str, **arguments: Any) -> Any:
         """What an operation of the script gives. Raises `DriverError` for what it raises."""
-        assert self._process.stdin
-        assert self._process.stdout
-        guard = threading.Timer(_TIMEOUT, self._process.kill)
-        guard.start()
-        try:
-            # In ASCII: Node sees the end of a line in U+2028.
-            self._process.stdin.write(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        finally:
-            guard.cancel()
-        assert answer, f"{operation} did not end in {_TIMEOUT:.0f} s"
-        outcome = orjson.loads(answer)
+        outcome = exchanged(self._process, {"operation": operation, "arguments": arguments}, _TIMEOUT)
         if "error" in outcome:
             raise DriverError(outcome["error"])
         return outcome["value"]

@@ -43,12 +43,12 @@ async def keep_account_client(clients: Clients, writes: ClientWrites, issuer: st
         Unavailable: the database does not answer.
     """
     found = await clients.by_client_id(CLIENT_ID)
-    is_active = found is not None and found.state == ClientState.ACTIVE
-    wanted = account_client(issuer)
-    if served and not (is_active and found and found.redirect_uris == "\n".join(wanted.redirect_uris)):
-        await writes.keep(wanted)
-    elif is_active and not served:
-        await writes.disable(CLIENT_ID)
+    active = found if found and found.state == ClientState.ACTIVE else None
+    if not served:
+        if active:
+            await writes.disable(CLIENT_ID)
+    elif active is None or active.redirect_uris != issuer + PATH:
+        await writes.keep(account_client(issuer))
 
 
 def account_client(issuer: str) -> NewClient:

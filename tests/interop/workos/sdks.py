@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from harness import ROOT
+from interop.driver import exchanged
 from interop.support import HERE, NODE, direct_environment
 
 DRIVERS = Path(__file__).parent / "drivers"
@@ -47,20 +45,8 @@ class Driver:
 
     def call(self, server: str, key: str, operation: str, arguments: dict[str, Any]) -> Any:
         """What an operation gives; see `drivers` for their names. Raises `SdkError` for what it raises."""
-        assert self._process.stdin
-        assert self._process.stdout
         call = {"operation": operation, "server": server, "key": key, "arguments": arguments}
-        guard = threading.Timer(_TIMEOUT, self._process.kill)
-        guard.start()
-        try:
-            # In ASCII: Node sees the end of a line in U+2028.
-            self._process.stdin.write(json.dumps(call).encode() + b"\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        finally:
-            guard.cancel()
-        assert answer, f"{operation} did not end in {_TIMEOUT:.0f} s"
-        outcome = orjson.loads(answer)
+        outcome = exchanged(self._process, call, _TIMEOUT)
         if "error" in outcome:
             raise SdkError(outcome["error"])
         return outcome["value"]
