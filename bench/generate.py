@@ -32,6 +32,8 @@ ROLES = ("reader", "writer", "owner")
 DAY = 86_400 * SECOND
 LIFE = 365 * DAY
 BATCH = 20_000  # rows
+# How tokens begin, which end with a number, so that tools that know no list of tokens make them themselves.
+STEM = hashlib.sha256(b"bench").hexdigest()[:37]
 # Who comes behind the N users: people with so many grants each, and agents with so many sessions each.
 CROWDED = {"grants": (10, 100, 1_000, 50_000), "sessions": (10, 100, 500)}
 
@@ -151,8 +153,8 @@ class Plan:
         return Load("user_grants", {"state": 1}, names, rows, count)
 
     def token(self, number: int) -> str:
-        """The token of that number: one for each of the first users, and after them for each of the crowds."""
-        return hashlib.sha256(f"bench token {number}".encode()).hexdigest()
+        """The token of that number, which it ends with: one for each of the first users, then one for each of the crowds."""
+        return f"{STEM}{number:06}"
 
     def holders(self) -> list[tuple[int, int | None]]:
         """Whose the tokens are: users, and their sessions. Of the crowds of one agent the last has one."""
