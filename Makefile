@@ -24,7 +24,7 @@ SDKS := .venv/workos-10/.stamp .venv/workos-5/.stamp
 TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # Where tests are that measure how soon something happens.
 ALONE := tests/hostile tests/rpc/test_deadline.py tests/rpc/test_sync.py tests/doors/test_client_gone.py
-test: .venv/dev.stamp tests/interop/node_modules/.stamp $(WEB)/build/.stamp $(SDKS) ## Run the whole test suite, or what ARGS says
+test: .venv/dev.stamp tests/interop/node_modules/.stamp $(WEB)/build/.stamp $(SDKS) .venv/peers/.stamp ## Run the whole test suite, or what ARGS says
 ifdef ARGS
 	$(TEST) $(ARGS)
 else
@@ -120,12 +120,14 @@ format: .venv/dev.stamp $(WEB)/build/.stamp ## Format Python, proto and TypeScri
 	$(NPM) $(WEB) run format
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+PEERS := fastapi==0.165.0 connectrpc==0.13.0 protoc-gen-connectrpc==0.13.0 protoc-gen-py==0.7.0
 lock: .venv/dev.stamp ## Renew the locked versions of all dependencies
 	$(PIP) install uv
 	$(LOCK) pyproject.toml --upgrade --group build --output-file deploy/requirements/run.txt
 	$(LOCK) pyproject.toml --upgrade --group dev --constraint deploy/requirements/run.txt --output-file deploy/requirements/dev.txt
 	echo workos==10.8.0 | $(LOCK) - --upgrade --output-file deploy/requirements/workos-10.txt
 	echo workos==5.46.0 | $(LOCK) - --upgrade --output-file deploy/requirements/workos-5.txt
+	printf '%s\n' $(PEERS) | $(LOCK) - --upgrade --constraint deploy/requirements/dev.txt --output-file deploy/requirements/peers.txt
 
 clean: ## Remove what make brought along, but not var/
 	rm -rf .venv tests/interop/node_modules $(WEB)/node_modules $(WEB)/build build dist
@@ -148,6 +150,17 @@ clean: ## Remove what make brought along, but not var/
 .venv/workos-%/.stamp: deploy/requirements/workos-%.txt | .venv/bin/python
 	@rm -rf $(@D)
 	@$(PIP) install --require-hashes --target $(@D) --requirement $<
+	@touch $@
+
+# What `make bench` compares authsvc with, in Python, and the code that connectrpc makes of the contract. Where both folders
+# have a package, the versions are the same.
+PEER_PROTOS := zitadel/auth.proto zitadel/object.proto zitadel/options.proto zitadel/user.proto google/api/annotations.proto google/api/http.proto
+.venv/peers/.stamp: deploy/requirements/peers.txt $(wildcard proto/zitadel/*.proto) .venv/dev.stamp
+	@rm -rf $(@D)
+	@$(PIP) install --require-hashes --target $(@D) --requirement $<
+	@mkdir $(@D)/connect_stubs
+	@PYTHONPATH=$(@D) $(PROTOC) $(foreach plugin,py connectrpc,--plugin=protoc-gen-$(plugin)=$(@D)/bin/protoc-gen-$(plugin) \
+		--$(plugin)_out=$(@D)/connect_stubs) $(PEER_PROTOS)
 	@touch $@
 
 tests/interop/node_modules/.stamp: tests/interop/package-lock.json .venv/dev.stamp
