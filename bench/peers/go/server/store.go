@@ -5,7 +5,8 @@ import (
 	"runtime"
 
 	"authsvc.bench/peers/statements"
-	_ "github.com/mattn/go-sqlite3"
+	// In Go alone: no slower here than mattn/go-sqlite3 for lists, and a little faster for one row.
+	_ "modernc.org/sqlite"
 )
 
 // store has the prepared statements.
@@ -14,7 +15,7 @@ type store struct {
 }
 
 func openStore(path string) (*store, error) {
-	database, err := sql.Open("sqlite3", "file:"+path+"?mode=ro")
+	database, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
 	if err != nil {
 		return nil, err
 	}
