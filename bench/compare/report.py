@@ -1,0 +1,129 @@
+"""The results as Markdown, and where they go in the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from bench.compare.bars import Verdict, show
+from bench.compare.measure import Cell, Results, Sample
+
+BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+TITLES = {
+    "calls": "Beside ceilings and others",
+    "engines": "PostgreSQL instead of SQLite",
+    "size": "A large database",
+    "depth": "Deep pages",
+    "rows": "Long lists",
+    "workers": "Two workers",
+    "latency": "Latency at half of full load",
+}
+TEXTS = {
+    "calls": """\
+1,000 users with 100 grants each, on SQLite; half of the tokens belong to a browser in which three people are signed in.
+The empty servers answer GetMyUser and have no database.""",
+    "engines": "The same calls; PostgreSQL runs on the service's core, and its CPU has a column of its own.",
+    "size": "Each user has 5 grants, and 3 people share a browser.",
+    "depth": """\
+One connection, one call at a time. An offset is counted off row by row, so what it costs grows with it.""",
+    "rows": "The cost of a call is to grow no faster than its rows.",
+    "workers": """\
+ListMyUserGrants with 100 rows; service and load generator share both cores. The load generator's CPU is not counted:
+what is compared is how many calls all workers together answer per second of CPU of the busiest one.""",
+    "latency": "An open loop: calls are sent on time, whether others were answered or not.",
+}
+_COLUMNS: tuple[tuple[str, Callable[[Sample], str]], ...] = (
+    ("calls/s per core", lambda sample: f"{sample.per_core:,.0f}"),
+    ("calls/s", lambda sample: f"{sample.rate:,.0f}"),
+    ("CPU a call, µs", lambda sample: f"{sample.cost * 1e6:,.0f}"),
+    ("p50, ms", lambda sample: f"{sample.p50 * 1e3:.2f}"),
+    ("p99, ms", lambda sample: f"{sample.p99 * 1e3:.2f}"),
+    ("memory, MB", lambda sample: f"{sample.memory:,.0f}"),
+)
+_BESIDE = ("CPU of PostgreSQL, µs", lambda sample: f"{sample.cost_beside * 1e6:,.0f}" if sample.beside else "")
+_BUSIEST = ("calls/s of the busiest", lambda sample: f"{sample.per_busiest:,.0f}")
+
+
+def document(results: Results, verdicts: Sequence[Verdict], machine: Iterable[str], run: str) -> str:
+    """Everything that a run has found; `run` says how it was made."""
+    parts = ["\n".join([f"- {line}" for line in (*machine, run)]), _bars(verdicts), *_remarks(results)]
+    for section, title in TITLES.items():
+        if found := results.of(section):
+            parts += [f"### {title}", TEXTS[section], *_tables(results, found)]
+    return "\n\n".join(parts)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A Markdown table; the first columns, as many as `words`, hold words, the others numbers."""
+    align = ["---"] * words + ["--:"] * (len(head) - words)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, align, *rows))
+
+
+def put(page: str, text: str) -> str:
+    """A page with other text between its markers. Raises `ValueError` if it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+
+
+def _bars(verdicts: Sequence[Verdict]) -> str:
+    rows = [
+        (
+            verdict.bar.name,
+            verdict.bar.wanted(),
+            "" if verdict.found is None else show(verdict.found, verdict.bar.unit),
+            f"**{verdict.word()}**" if verdict.word() == "missed" else verdict.word(),
+        )
+        for verdict in verdicts
+    ]
+    return table(("measure", "bar", "found", ""), rows)
+
+
+def _remarks(results: Results) -> list[str]:
+    """What a reader has to know about the run."""
+    found = []
+    if results.verified:
+        names = ", ".join(results.verified)
+        least = min(results.verified.values())
+        found.append(f"Before the load, each of {least:,} tokens was answered with its own user: {names}.")
+    if results.repeated:
+        found.append(f"{results.repeated} rounds with failed calls were thrown away and measured again.")
+    if results.missing:
+        found.append("Left out: " + "; ".join(results.missing) + ".")
+    return found
+
+
+def _tables(results: Results, cells: dict[Cell, list[Sample]]) -> list[str]:
+    """One table for each case where many are compared by case, otherwise one for all."""
+    samples = [sample for found in cells.values() for sample in found]
+    columns = list(_COLUMNS)
+    if any(sample.beside for sample in samples):
+        columns.insert(3, _BESIDE)
+    if any(sample.busiest < 0.9 * sample.cpu for sample in samples if next(iter(cells)).section == "workers"):
+        columns.insert(1, _BUSIEST)
+    by_case = sorted(cells, key=lambda cell: list(dict.fromkeys(each.case for each in cells)).index(cell.case))
+    shown = []
+    for case, group in groupby(by_case, key=lambda cell: cell.case):
+        rows = [
+            (cell.contender, cell.door.value, *(_middle(results.samples[cell], show_) for _, show_ in columns))
+            for cell in group
+        ]
+        shown.append((case, rows))
+    if max(len(rows) for _, rows in shown) > 1:
+        head = ("", "door", *(name for name, _ in columns))
+        return [f"{case}:\n\n{table(head, rows, words=2)}" for case, rows in shown]
+    head = ("case", "door", *(name for name, _ in columns))
+    return [table(head, [(case, *rows[0][1:]) for case, rows in shown], words=2)]
+
+
+def _middle(samples: Sequence[Sample], show_: Callable[[Sample], str]) -> str:
+    """A number of the round that is in the middle by calls per second per core."""
+    return show_(sorted(samples, key=lambda sample: sample.per_core)[(len(samples) - 1) // 2])
+
+
+def write(page: Path, text: str) -> None:
+    """Put text between the markers of a file."""
+    page.write_text(put(page.read_text(), text))
