@@ -6,12 +6,12 @@ import argparse
 import os
 import sys
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.compare import contenders, plot, report
 from bench.compare.bars import lines, verdicts
+from bench.compare.databases import databases
 from bench.compare.load import CONNECTIONS, ROOT, check_tools, find_ghz
 from bench.compare.machine import describe
 from bench.compare.measure import Results
@@ -35,6 +35,8 @@ def options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round of a second, 20,000 users: whether it works")
     parser.add_argument("--write", action="store_true", help=f"put what was found into {PAGE.relative_to(ROOT)}")
     parsed = parser.parse_args()
+    if parsed.write and parsed.only:
+        parser.error("--write is for a run of all sections")
     for name, value in _QUICK.items() if parsed.quick else ():
         setattr(parsed, name, value)
     return parsed
@@ -51,8 +53,8 @@ def main() -> None:
         results.missing.append("native gRPC: neither Go nor ghz is there")
         print(results.missing[-1], file=sys.stderr)
     began = time.monotonic()
-    with ExitStack() as stack:
-        bench = Bench(results, ghz, wanted.rounds, wanted.seconds, wanted.users, stack)
+    with databases() as made:
+        bench = Bench(results, ghz, wanted.rounds, wanted.seconds, wanted.users, made)
         for name in wanted.only or SECTIONS:
             SECTIONS[name](bench)
     found = verdicts(results, wanted.users)
@@ -61,7 +63,7 @@ def main() -> None:
         f" {CONNECTIONS} connections unless said; {(time.monotonic() - began) / 60:.0f} minutes in all"
     )
     text = report.document(results, found, describe(ghz), run)
-    print(text, lines(found), sep="\n\n")
+    print(text, lines(verdict for verdict in found if verdict.found is not None), sep="\n\n")
     if wanted.write:
         save(PAGE, PICTURE, text, results)
 

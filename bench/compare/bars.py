@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bench.compare.contenders import ASGI, AUTHSVC, CONNECT, FASTAPI, GRPC_AIO
+from bench.compare.databases import POSTGRES, SQLITE
 from bench.compare.doors import Door
 from bench.compare.measure import Cell, Measure, Results, Sample
 from bench.compare.sections import (
@@ -13,9 +14,7 @@ from bench.compare.sections import (
     GRANTS,
     HALF,
     OFFSETS,
-    POSTGRES,
     SMALL,
-    SQLITE,
     USER,
     at_offset,
     crew,

