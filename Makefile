@@ -51,7 +51,7 @@ fuzz: .venv/dev.stamp ## Throw made-up requests and messages at the transcoding 
 	cd tests && ../$(BIN)/python -m transcoding.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 	FUZZING=yes $(TEST) --numprocesses=2 tests/transcoding/protojson tests/transcoding/test_google_clients.py tests/doors/test_fuzz.py
 
-bench: .venv/dev.stamp ## Compare the service with its ceilings and with others (needs wrk; Go for native gRPC; ARGS=--quick)
+bench: .venv/dev.stamp .venv/peers/.stamp ## Compare the service with its ceilings and with others (needs wrk; Go for native gRPC; ARGS=--quick)
 	@PYTHONPATH=tests $(BIN)/python -m bench.compare $(ARGS)
 
 bench-transcoding: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON

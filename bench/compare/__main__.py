@@ -62,7 +62,8 @@ def main() -> None:
         f"{datetime.now(UTC):%Y-%m-%d}: {wanted.rounds} rounds of {wanted.seconds:g} s a cell,"
         f" {CONNECTIONS} connections unless said; {(time.monotonic() - began) / 60:.0f} minutes in all"
     )
-    text = report.document(results, found, describe(ghz), run)
+    picture = str(PICTURE.relative_to(PAGE.parent))
+    text = report.document(results, found, describe(ghz), run, picture)
     print(text, lines(verdict for verdict in found if verdict.found is not None), sep="\n\n")
     if wanted.write:
         save(PAGE, PICTURE, text, results)

@@ -46,9 +46,15 @@ _BESIDE: Column = ("CPU of PostgreSQL, µs", lambda sample: f"{sample.cost_besid
 _BUSIEST: Column = ("calls/s of the busiest", lambda sample: f"{sample.per_busiest:,.0f}")
 
 
-def document(results: Results, verdicts: Sequence[Verdict], machine: Iterable[str], run: str) -> str:
-    """Everything that a run has found; `run` says how it was made."""
-    parts = ["\n".join([f"- {line}" for line in (*machine, run)]), _bars(verdicts), *_remarks(results)]
+def document(results: Results, verdicts: Sequence[Verdict], machine: Iterable[str], run: str, picture: str) -> str:
+    """Everything that a run has found.
+
+    `run` says how it was made, `picture` is where the plot is, seen from the page.
+    """
+    parts = ["\n".join([f"- {line}" for line in (*machine, run)])]
+    if results.of("calls"):
+        parts.append(f"![Calls per second and core of GetMyUser, as bars]({picture})")
+    parts += [_bars(verdicts), *_remarks(results)]
     for section, title in TITLES.items():
         if cells := list(results.of(section)):
             tables = _tables(results, cells, by_case=section in _BY_CASE)

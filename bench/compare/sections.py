@@ -73,7 +73,8 @@ def calls(bench: Bench) -> None:
                 verify_same(service, door, ours, CASES.values(), filled.tokens)
             cases = CASES if other.real else {USER: GET_USER}
             trials += _trials("calls", bench, other.name, service, other.doors, cases, filled.tokens)
-        bench.play(trials)
+        # Those that are compared with each other have their turns one after another.
+        bench.play(sorted(trials, key=lambda each: list(CASES).index(each.cell.case)))
 
 
 def engines(bench: Bench) -> None:
