@@ -53,8 +53,8 @@ class Contender:
 @contextmanager
 def _ceiling(kind: str, filled: Filled, authsvc: Service) -> Iterator[Service]:
     address = free_address()
-    with running([sys.executable, "-m", "bench.compare.ceilings", kind, "--listen", address]) as pid:
-        yield Service(address, (pid,))
+    with running([sys.executable, "-m", "bench.compare.ceilings", kind, "--listen", address]) as started:
+        yield Service(address, (started.pid,))
 
 
 @contextmanager
@@ -62,22 +62,22 @@ def _python(program: Path, filled: Filled, authsvc: Service) -> Iterator[Service
     address = free_address()
     paths = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, str(program), "--database", filled.url, "--listen", address]
-    with running(command, {"PYTHONPATH": paths}) as pid:
-        yield Service(address, (pid,))
+    with running(command, {"PYTHONPATH": paths}) as started:
+        yield Service(address, (started.pid,))
 
 
 @contextmanager
 def _gateway(program: Path, filled: Filled, authsvc: Service) -> Iterator[Service]:
     address = free_address()
-    with running([str(program), "--backend", authsvc.grpcio, "--listen", address]) as pid:
-        yield Service(address, (pid, *authsvc.pids))  # what answers is both of them
+    with running([str(program), "--backend", authsvc.grpcio, "--listen", address]) as started:
+        yield Service(address, (started.pid, *authsvc.pids))  # what answers is both of them
 
 
 @contextmanager
 def _go_server(program: Path, filled: Filled, authsvc: Service) -> Iterator[Service]:
     address = free_address()
-    with running([str(program), "--database", filled.path, "--listen", address]) as pid:
-        yield Service(address, (pid,))
+    with running([str(program), "--database", filled.path, "--listen", address]) as started:
+        yield Service(address, (started.pid,))
 
 
 def _in_python(name: str, program: str, doors: Sequence[Door]) -> Contender:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.compare.questions import HttpRequest, Question, Tokens
-from bench.generate import STEM
 
 ROOT = Path(__file__).parent.parent.parent
 GHZ = ("github.com/bojand/ghz/cmd/ghz", "v0.93.0")
@@ -57,7 +56,7 @@ def wrk(url: str, request: HttpRequest, tokens: Tokens, load: Load) -> Run:
     kind = "web" if request.content_type.startswith("application/grpc-web") else "-"
     press = ["-t1", f"-c{load.connections}", f"-d{max(1, math.ceil(load.seconds))}s", "-s", str(_SCRIPT)]
     asked = [request.verb, request.path, request.content_type or "-", request.body.hex() or "-", kind]
-    numbers = [STEM, str(tokens.first), str(tokens.last)]
+    numbers = [tokens.stem, str(tokens.first), str(tokens.last)]
     return read_wrk(_output([*_pin(load), "wrk", *press, url, "--", *numbers, *asked]))
 
 
@@ -82,7 +81,7 @@ def ghz(program: Path, address: str, question: Question, tokens: Tokens, load: L
     channels = min(_CHANNELS, load.connections)
     command = [str(program), "--insecure", "--proto", str(_PROTO / "zitadel/auth.proto"), "-i", str(_PROTO)]
     command += ["--call", question.full_name.replace("/", "."), "-d", json.dumps(question.document())]
-    command += ["-m", json.dumps({"authorization": f"Bearer {STEM}{number}"}, ensure_ascii=False)]
+    command += ["-m", json.dumps({"authorization": f"Bearer {tokens.stem}{number}"}, ensure_ascii=False)]
     command += ["-c", str(load.connections), "--connections", str(channels)]
     command += ["-z", f"{load.seconds}s", "--duration-stop=wait", "-O", "json"]
     if load.rate:

@@ -79,15 +79,19 @@ def grants(limit: int, offset: int = 0) -> Question:
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of a generated database with numbers from `first` to `last`, and `step` users from one to the next."""
+    """The tokens of a generated database with numbers from `first` to `last`, and `step` users from one to the next.
+
+    All begin with `stem`, and end with their number in six digits.
+    """
 
     first: int
     last: int
     step: int = 1
+    stem: str = STEM
 
     def token(self, number: int) -> str:
         """The token of that number."""
-        return f"{STEM}{number:06}"
+        return f"{self.stem}{number:06}"
 
     def numbers(self) -> range:
         """All of their numbers."""

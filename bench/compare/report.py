@@ -17,6 +17,7 @@ TITLES = {
     "rows": "Long lists",
     "workers": "Two workers",
     "latency": "Latency at half of full load",
+    "workos": "The face of WorkOS",
 }
 TEXTS = {
     "calls": """\
@@ -31,6 +32,9 @@ One connection, one call at a time. An offset is counted off row by row, so what
 ListMyUserGrants with 100 rows; service and load generator share both cores. The load generator's CPU is not counted:
 what is compared is how many calls all workers together answer per second of CPU of the busiest one.""",
     "latency": "An open loop: calls are sent on time, whether others were answered or not.",
+    "workos": """\
+A user's three sessions with 1,000 API keys in turn, beside WorkOS's own emulator, with its data in memory. It
+is made for tests, not for speed, and all that can be run of WorkOS.""",
 }
 _BY_CASE = ("calls", "engines", "size")
 Column = tuple[str, Callable[[Sample], str]]

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.compare import contenders
+from bench.compare import contenders, workos
 from bench.compare.databases import POSTGRES, SQLITE, Databases, Filled
 from bench.compare.doors import OURS, Door
 from bench.compare.load import CONNECTIONS, Load
@@ -21,6 +21,7 @@ USER, GRANTS, BROWSER = "GetMyUser", "ListMyUserGrants, 100", "ListMyUserSession
 CASES: dict[str, Question] = {USER: GET_USER, GRANTS: grants(100), BROWSER: SESSIONS}
 OFFSETS = (0, 1_000, 10_000, 49_000)
 CROWDS = {"grants": (10, 100, 1_000), "sessions": (10, 100, 500)}
+ROUTE = "user_management/users/{id}/sessions"
 PEAK, HALF = "at full load", "at half of it"
 
 
@@ -60,7 +61,7 @@ def calls(bench: Bench) -> None:
     with ExitStack() as stack:
         ours = stack.enter_context(authsvc(filled.url))
         for door in bench.able(OURS):
-            bench.results.verified[f"{contenders.AUTHSVC}, {door.value}"] = verify_users(door, ours, filled.tokens)
+            bench.results.verified[f"{contenders.AUTHSVC} ({door.value})"] = verify_users(door, ours, filled.tokens)
             verify_same(ours, door, ours, CASES.values(), filled.tokens)
         trials = _trials("calls", bench, contenders.AUTHSVC, ours, OURS, CASES, filled.tokens)
         for other in contenders.OTHERS:
@@ -69,7 +70,7 @@ def calls(bench: Bench) -> None:
                 continue
             service = stack.enter_context(other.start(filled, ours))
             for door in bench.able(other.doors) if other.real else ():
-                bench.results.verified[f"{other.name}, {door.value}"] = verify_users(door, service, filled.tokens)
+                bench.results.verified[f"{other.name} ({door.value})"] = verify_users(door, service, filled.tokens)
                 verify_same(service, door, ours, CASES.values(), filled.tokens)
             cases = CASES if other.real else {USER: GET_USER}
             trials += _trials("calls", bench, other.name, service, other.doors, cases, filled.tokens)
@@ -187,6 +188,24 @@ def latency(bench: Bench) -> None:
             bench.play([trial("latency", HALF, service, ask, filled.tokens, load)])
 
 
+def workos_route(bench: Bench) -> None:
+    """A user's sessions, as WorkOS's SDKs ask for them."""
+    filled = bench.databases.filled(SQLITE, SMALL)
+    with ExitStack() as stack:
+        question = workos.ours(filled)
+        contended = [(contenders.AUTHSVC, stack.enter_context(authsvc(filled.url)), question)]
+        if reason := workos.missing():
+            bench.results.missing.append(reason)
+        else:
+            contended.append((workos.EMULATOR, *stack.enter_context(workos.emulator())))
+        trials = []
+        for name, service, asked in contended:
+            bench.results.verified[f"{name} (route of WorkOS)"] = workos.verify(service, asked)
+            ask = (Door.JSON, ROUTE, asked)
+            trials.append(trial("workos", name, service, ask, workos.KEYS, bench.load()))
+        bench.play(trials)
+
+
 def _trials(
     section: str,
     bench: Bench,
@@ -205,5 +224,12 @@ def _trials(
 
 
 SECTIONS: dict[str, Callable[[Bench], None]] = {
-    each.__name__: each for each in (calls, engines, size, depth, rows, workers, latency)
+    "calls": calls,
+    "engines": engines,
+    "size": size,
+    "depth": depth,
+    "rows": rows,
+    "workers": workers,
+    "latency": latency,
+    "workos": workos_route,
 }

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
 SERVER_CORE = "0"
@@ -101,11 +102,18 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**kept, **(extra or {})}
 
 
+class Program(NamedTuple):
+    """A running program: its process id, and the lines that it has printed before it was ready."""
+
+    pid: int
+    lines: list[str]
+
+
 @contextmanager
 def running(
     command: Sequence[str], environment: Mapping[str, str] | None = None, *, pinned: bool = True
-) -> Iterator[int]:
-    """A program, from the line `ready` on its standard output to the end of the block; its process id.
+) -> Iterator[Program]:
+    """A program, from the line `ready` on its standard output to the end of the block.
 
     Raises:
         ServiceError: it ended before, or took too long.
@@ -123,14 +131,25 @@ def running(
         guard = threading.Timer(_START_TIMEOUT, process.kill)
         guard.start()
         try:
-            if not any(line.strip() == "ready" for line in process.stdout or ()):
+            lines = _until_ready(process)
+            if lines is None:
                 errors.seek(0)
                 raise ServiceError(f"{' '.join(command)} did not start: {errors.read()[-2000:]}")
             guard.cancel()
-            yield process.pid
+            yield Program(process.pid, lines)
         finally:
             guard.cancel()
             _end(process)
+
+
+def _until_ready(process: subprocess.Popen[str]) -> list[str] | None:
+    """The lines before `ready`; None if it never comes."""
+    lines: list[str] = []
+    for line in process.stdout or ():
+        if line.strip() == "ready":
+            return lines
+        lines.append(line.strip())
+    return None
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -158,5 +177,5 @@ def authsvc(
         "log_level": "warning",
     }
     environment = {f"AUTHSVC_{name.upper()}": value for name, value in settings.items()}
-    with running([sys.executable, "-m", "authsvc", "serve"], environment, pinned=pinned) as pid:
-        yield Service(address, (pid,), grpcio, beside)
+    with running([sys.executable, "-m", "authsvc", "serve"], environment, pinned=pinned) as program:
+        yield Service(address, (program.pid,), grpcio, beside)

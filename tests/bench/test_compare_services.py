@@ -80,10 +80,10 @@ def test_all_processes_are_looked_at(service: Service) -> None:
 def test_a_program_ends_with_its_block() -> None:
     """Nothing is left running."""
     program = "import time; print('ready', flush=True); time.sleep(60)"
-    with running([sys.executable, "-c", program], pinned=False) as pid:
-        assert Path(f"/proc/{pid}").exists()
-    assert not Path(f"/proc/{pid}").exists()
-    assert Service("", (pid,)).memory() == 0
+    with running([sys.executable, "-c", program], pinned=False) as started:
+        assert Path(f"/proc/{started.pid}").exists()
+    assert not Path(f"/proc/{started.pid}").exists()
+    assert Service("", (started.pid,)).memory() == 0
 
 
 def test_a_program_that_does_not_start_says_why() -> None:
@@ -100,7 +100,7 @@ def test_empty_servers_answer_with_nothing(kind: str, door: Door) -> None:
     """A ceiling takes whatever token, and gives an empty response."""
     address = free_address()
     command = [sys.executable, "-m", "bench.compare.ceilings", kind, "--listen", address]
-    with running(command, pinned=False) as pid, asking(door, Service(address, (pid,))) as ask:
+    with running(command, pinned=False) as program, asking(door, Service(address, (program.pid,))) as ask:
         answer = ask(GET_USER, "anybody's")
         assert not isinstance(answer, dict)
         assert answer.ByteSize() == 0

@@ -1,6 +1,6 @@
 // WorkOS's own emulator, which comes in its command line tool, with one user who has signed in some times.
 //
-//   node bench/peers/workos/emulator.mjs --listen 127.0.0.1:4100 [--sessions 10] [--keys 1000]
+//   node bench/peers/workos-emulator/emulator.mjs --listen 127.0.0.1:4100 [--sessions 10] [--keys 1000]
 //
 // Prints the path that lists the user's sessions, and then `ready`. It answers each API key 999 times a minute, so there
 // are many: `sk_test_000001` and so on. Of the address only the port counts, as the emulator listens on all of them.
