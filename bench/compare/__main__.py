@@ -57,14 +57,14 @@ def main() -> None:
         bench = Bench(results, ghz, wanted.rounds, wanted.seconds, wanted.users, made)
         for name in wanted.only or SECTIONS:
             SECTIONS[name](bench)
-    found = verdicts(results, wanted.users)
+    found = [each for each in verdicts(results, wanted.users) if each.found is not None or not wanted.only]
     run = (
         f"{datetime.now(UTC):%Y-%m-%d}: {wanted.rounds} rounds of {wanted.seconds:g} s a cell,"
         f" {CONNECTIONS} connections unless said; {(time.monotonic() - began) / 60:.0f} minutes in all"
     )
     picture = str(PICTURE.relative_to(PAGE.parent))
     text = report.document(results, found, describe(ghz), run, picture)
-    print(text, lines(verdict for verdict in found if verdict.found is not None), sep="\n\n")
+    print(text, lines(found), sep="\n\n")
     if wanted.write:
         save(PAGE, PICTURE, text, results)
 

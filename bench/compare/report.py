@@ -58,7 +58,7 @@ def document(results: Results, verdicts: Sequence[Verdict], machine: Iterable[st
     parts = ["\n".join([f"- {line}" for line in (*machine, run)])]
     if results.of("calls"):
         parts.append(f"![Calls per second and core of GetMyUser, as bars]({picture})")
-    parts += [_bars(verdicts), *_remarks(results)]
+    parts += [*_bars(verdicts), *_remarks(results)]
     for section, title in TITLES.items():
         if cells := list(results.of(section)):
             tables = _tables(results, cells, by_case=section in _BY_CASE)
@@ -81,7 +81,7 @@ def put(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
 
 
-def _bars(verdicts: Sequence[Verdict]) -> str:
+def _bars(verdicts: Sequence[Verdict]) -> list[str]:
     rows = [
         (
             verdict.bar.name,
@@ -91,7 +91,7 @@ def _bars(verdicts: Sequence[Verdict]) -> str:
         )
         for verdict in verdicts
     ]
-    return table(("measure", "bar", "found", ""), rows, words=2)
+    return [table(("measure", "bar", "found", ""), rows, words=2)] if rows else []
 
 
 def _remarks(results: Results) -> list[str]:
