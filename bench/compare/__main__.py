@@ -12,10 +12,12 @@ from pathlib import Path
 from bench.compare import contenders, plot, report
 from bench.compare.bars import lines, verdicts
 from bench.compare.databases import databases
-from bench.compare.load import CONNECTIONS, ROOT, check_tools, find_ghz
+from bench.compare.load import CONNECTIONS, ROOT, LoadError, check_tools, find_ghz
 from bench.compare.machine import describe
 from bench.compare.measure import Results
 from bench.compare.sections import SECTIONS, USER, Bench
+from bench.compare.services import ServiceError
+from bench.compare.verify import VerifyError
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "images" / "performance.svg"
@@ -55,8 +57,7 @@ def main() -> None:
     began = time.monotonic()
     with databases() as made:
         bench = Bench(results, ghz, wanted.rounds, wanted.seconds, wanted.users, made)
-        for name in wanted.only or SECTIONS:
-            SECTIONS[name](bench)
+        failed = [name for name in wanted.only or SECTIONS if not works(bench, name)]
     found = [each for each in verdicts(results, wanted.users) if each.found is not None or not wanted.only]
     run = (
         f"{datetime.now(UTC):%Y-%m-%d}: {wanted.rounds} rounds of {wanted.seconds:g} s a cell,"
@@ -65,8 +66,21 @@ def main() -> None:
     picture = str(PICTURE.relative_to(PAGE.parent))
     text = report.document(results, found, describe(ghz), run, picture)
     print(text, lines(found), sep="\n\n")
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}; why is above")
     if wanted.write:
         save(PAGE, PICTURE, text, results)
+
+
+def works(bench: Bench, section: str) -> bool:
+    """Measure a section. What fails in one is said, and costs none of the others."""
+    try:
+        SECTIONS[section](bench)
+    except (LoadError, ServiceError, VerifyError) as error:
+        print(f"{section}: {error}", file=sys.stderr)
+        bench.results.missing.append(f"the section {section}, which failed")
+        return False
+    return True
 
 
 def save(page: Path, picture: Path, text: str, results: Results) -> None:

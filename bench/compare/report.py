@@ -47,7 +47,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("memory, MB", lambda sample: f"{sample.memory:,.0f}"),
 )
 _BESIDE: Column = ("CPU of PostgreSQL, µs", lambda sample: f"{sample.cost_beside * 1e6:,.0f}" if sample.beside else "")
-_BUSIEST: Column = ("calls/s of the busiest", lambda sample: f"{sample.per_busiest:,.0f}")
+_BUSIEST: Column = ("calls by a second of the busiest's CPU", lambda sample: f"{sample.per_busiest:,.0f}")
 
 
 def document(results: Results, verdicts: Sequence[Verdict], machine: Iterable[str], run: str, picture: str) -> str:

@@ -11,9 +11,11 @@ from bench.compare import __main__ as program
 from bench.compare import plot, report
 from bench.compare.bars import verdicts
 from bench.compare.contenders import ASGI, AUTHSVC, FASTAPI
+from bench.compare.databases import Databases
 from bench.compare.doors import Door
 from bench.compare.measure import Cell, Results, Sample
-from bench.compare.sections import GRANTS, SECTIONS, USER
+from bench.compare.sections import GRANTS, SECTIONS, USER, Bench
+from bench.compare.services import ServiceError
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -87,6 +89,21 @@ def test_page_and_picture_are_written(tmp_path: Path) -> None:
         ("ours", 9_000),
         ("other", 500),
     ]
+
+
+def test_a_section_that_fails_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What went wrong is said, and what is missing is in the report."""
+
+    def fail(_: Bench) -> None:
+        raise ServiceError("it did not start")
+
+    monkeypatch.setitem(SECTIONS, "rows", fail)
+    bench = Bench(Results(), None, 1, 1.0, 1_000, Databases(Path()))
+    assert not program.works(bench, "rows")
+    assert capsys.readouterr().err == "rows: it did not start\n"
+    assert bench.results.missing == ["the section rows, which failed"]
 
 
 def test_the_picture_is_well_formed() -> None:
