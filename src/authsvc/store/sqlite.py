@@ -24,6 +24,7 @@ from authsvc.store.executor import Prepared, Row, prepare
 
 _BUSY_TIMEOUT = 5.0  # seconds that a writer waits for writers of other processes
 _TABLE = Prepared("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", ("name",), {})
+_OUR_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError)
 _T = TypeVar("_T")
 
 
@@ -49,6 +50,7 @@ class SqliteExecutor:
         with _answering():
             self._reader = connect(path)
             self._reader.execute("PRAGMA query_only = ON")
+        self._read = self._reader.cursor().execute
         self._writer: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._turn = asyncio.Lock()
@@ -59,13 +61,20 @@ class SqliteExecutor:
 
     async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
         """All rows."""
-        with _answering():
-            return self._reader.execute(prepared.sql, prepared.arguments(parameters)).fetchall()
+        return self._rows(prepared, parameters)
 
     async def fetch_one(self, prepared: Prepared, /, **parameters: Any) -> Row | None:
         """The first row, or None."""
-        rows = await self.fetch_all(prepared, **parameters)
+        rows = self._rows(prepared, parameters)
         return rows[0] if rows else None
+
+    def _rows(self, prepared: Prepared, parameters: dict[str, Any]) -> list[Row]:
+        try:
+            return self._read(prepared.sql, prepared.arguments(parameters)).fetchall()
+        except _OUR_MISTAKES:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _unavailable() from error
 
     async def has_table(self, name: str) -> bool:
         """Whether there is a table with this name."""
@@ -142,7 +151,11 @@ def _answering() -> Iterator[None]:
     """Failures of the database become `Unavailable`: a full disk, a lock held too long; our own mistakes do not."""
     try:
         yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+    except _OUR_MISTAKES:
         raise
     except sqlite3.DatabaseError as error:
-        raise Unavailable("Errors.Store.Unavailable", "AUTHSVC-DB001") from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Errors.Store.Unavailable", "AUTHSVC-DB001")
