@@ -11,7 +11,7 @@ from grpc import StatusCode
 from authsvc.doors.asgi_types import Headers
 from authsvc.doors.limits import Limits
 from authsvc.rpc.call import DETAILS_KEY, Metadata
-from authsvc.rpc.status import Status, StatusError
+from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.transcoding import BadRequest
 from authsvc.transcoding.metadata import decode_binary, encode_binary, seconds_of
 
@@ -38,6 +38,7 @@ _TRANSPORT = frozenset(
 )
 _PLAIN = {"transport_security_type": [b"insecure"], "security_level": [b"TSI_SECURITY_NONE"]}
 _ENCRYPTED = {"transport_security_type": [b"ssl"], "security_level": [b"TSI_PRIVACY_AND_INTEGRITY"]}
+_SUCCESS = (b"grpc-status", b"0")
 _HEADER_OVERHEAD = 32  # what a header counts beside its bytes (RFC 9113, section 10.5.1)
 _T = TypeVar("_T")
 
@@ -101,6 +102,8 @@ def header_pairs(metadata: Metadata) -> Headers:
 
 def status_trailers(status: Status, trailing: Metadata) -> Headers:
     """How a call ended, as trailers: status, message, rich details, then the servicer's own."""
+    if status is OK and not trailing:
+        return [_SUCCESS]
     trailers = [(b"grpc-status", str(status.code.value[0]).encode())]
     if status.message:
         trailers.append((b"grpc-message", percent_encode(status.message)))
