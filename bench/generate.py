@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -27,7 +27,7 @@ from authsvc.domain.clock import SECOND, now
 
 ORG_SIZE = 1_000  # users
 PER_BROWSER = 3  # people
-GRANTS = 5  # of a user
+GRANTS = 5  # of a user, if nothing else is asked for
 ROLES = ("reader", "writer", "owner")
 DAY = 86_400 * SECOND
 LIFE = 365 * DAY
@@ -53,8 +53,9 @@ class Load(NamedTuple):
 class Plan:
     """What a database of a size holds. Ids of one table count from 1, times from a year ago."""
 
-    def __init__(self, users: int, tokens: int) -> None:
+    def __init__(self, users: int, tokens: int, grants: int = GRANTS) -> None:
         self.users = users
+        self.grants = grants
         self.tokens = min(tokens, users)
         self.orgs = max(2, -(-users // ORG_SIZE))
         self.start = now() // DAY * DAY - LIFE
@@ -139,12 +140,12 @@ class Plan:
         """On the project of as many organizations, the own one first."""
 
         def holders() -> Iterator[tuple[int, int]]:
-            sizes = chain((GRANTS for _ in range(self.users)), CROWDED["grants"])
+            sizes = chain(repeat(self.grants, self.users), CROWDED["grants"])
             for user, size in enumerate(sizes, start=1):
                 for step in range(size):
                     yield user, (self.org_of(user) - 1 + step) % self.orgs + 1
 
-        count = self.users * GRANTS + sum(CROWDED["grants"])
+        count = self.users * self.grants + sum(CROWDED["grants"])
         rows = (
             (g, user, org, org, ROLES[g % len(ROLES)], g, at := self.at(g, count), at)
             for g, (user, org) in enumerate(holders(), start=1)
@@ -153,7 +154,7 @@ class Plan:
         return Load("user_grants", {"state": 1}, names, rows, count)
 
     def token(self, number: int) -> str:
-        """The token of that number, which it ends with: one for each of the first users, then one for each of the crowds."""
+        """The token of that number, its end: one for each of the first users, then one for each of the crowds."""
         return f"{STEM}{number:06}"
 
     def holders(self) -> list[tuple[int, int | None]]:
@@ -181,7 +182,7 @@ class Plan:
 
     def _changes(self) -> Load:
         """One for each grant, of which there are most: `sequence` above has the number of one of these."""
-        count = self.users * GRANTS + sum(CROWDED["grants"])
+        count = self.users * self.grants + sum(CROWDED["grants"])
         rows = ((c, self.at(c, count), c) for c in range(1, count + 1))
         constants = {"kind": "user_grant", "action": "created", "org_id": 1}
         return Load("changes", constants, ("sequence", "at", "entity_id"), rows, count)
@@ -335,12 +336,13 @@ def main() -> None:
     """Fill the database and write the tokens."""
     parser = argparse.ArgumentParser(description="Fill an empty, migrated database.")
     parser.add_argument("--users", type=int, default=1_000, metavar="N")
+    parser.add_argument("--grants", type=int, default=GRANTS, metavar="N", help="of each user")
     parser.add_argument("--tokens", type=Path, metavar="FILE", help="where to write access tokens, one a line")
     parser.add_argument("--token-count", type=int, default=2_000, metavar="N", help="how many, at most one a user")
     options = parser.parse_args()
     if options.users < PER_BROWSER:
         parser.error(f"--users must be at least {PER_BROWSER}")
-    plan = Plan(options.users, options.token_count)
+    plan = Plan(options.users, options.token_count, options.grants)
     bar = Bar(sum(load.size for load in plan.loads()))
     asyncio.run(target(os.environ["AUTHSVC_DATABASE_URL"]).fill(plan.loads(), bar))
     bar.close()

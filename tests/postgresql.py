@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,9 +71,10 @@ def _copied(folder: Path) -> Path:
 
 
 class PostgresServer:
-    """A PostgreSQL server on a port of its own, ended with this process."""
+    """A PostgreSQL server on a port of its own, ended with this process; `settings` come before those of tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = {**_SETTINGS, **(settings or {})}
         self.folder = Path(tempfile.mkdtemp(prefix="authsvc-pg-"))
         self._data = self.folder / "data"
         self._numbers = count(1)
@@ -99,7 +100,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = {**_SETTINGS, "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        settings = {**self._settings, "port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
         flags = [f"--{name}={value}" for name, value in settings.items()]
         with (self.folder / "log").open("ab") as log:
             command = [str(self._bin / "postgres"), "-D", str(self._data), *flags]
@@ -109,6 +110,12 @@ class PostgresServer:
             assert process.poll() is None, self.logged()
             assert time.monotonic() < until, self.logged()
             time.sleep(0.02)
+
+    @property
+    def pid(self) -> int:
+        """The process that starts all others of the server, while it runs."""
+        assert self._process is not None
+        return self._process.pid
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Stop it; SIGINT throws clients out, SIGQUIT is a crash."""
