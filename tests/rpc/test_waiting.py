@@ -45,7 +45,7 @@ async def test_work_that_waits_goes_on_when_awaited() -> None:
 
 
 @pytest.mark.parametrize("caught", [True, False])
-async def test_what_is_waited_for_may_fail(caught: bool) -> None:
+async def test_what_is_waited_for_may_fail(*, caught: bool) -> None:
     """Its error is raised inside the work, which may catch it."""
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 

@@ -140,8 +140,9 @@ class HttpExchange(ABC):
 class Incoming:
     """The body of a request, and the block that is cancelled, to end quietly, when the client goes away.
 
-    The body may be asked for before the block is entered, too: it is only for calls that wait. While nobody asks for the body, up to `_AHEAD` bytes of it are read ahead: only so does ASGI tell that the client
-    has left. Behind more than that the HTTP server itself is asked.
+    The body may be asked for before the block is entered, too: it is only for calls that wait. While nobody asks for
+    it, up to `_AHEAD` bytes of it are read ahead: only so does ASGI tell that the client has left. Behind more than
+    that the HTTP server itself is asked.
     """
 
     _ended = False
