@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
@@ -33,7 +33,7 @@ from authsvc.rpc.waiting import Begun
 from authsvc.telemetry.calls import CallLog
 
 Behaviour = Callable[[Any, Any], Any]
-Handler = Callable[[Call], Awaitable[None]]
+Handler = Callable[[Call], Coroutine[Any, Any, None]]
 Reader = Callable[[Call], Awaitable[Any]]
 Responder = Callable[[Any, Call], Awaitable[None]]
 
