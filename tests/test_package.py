@@ -46,7 +46,7 @@ def test_it_works_by_itself(wheel: Path) -> None:
         "from authsvc.app import api_document, account_page\n"
         "from authsvc.web.docs import docs\n"
         "import authsvc_web\n"
-        "print(authsvc.__file__, authsvc_web.__file__, len(docs(api_document()).paths | account_page().paths))\n"
+        "print(authsvc.__file__, authsvc_web.__file__, len(docs(api_document).paths | account_page().paths))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -31,7 +31,7 @@ from authsvc.doors.grpc_h2 import GrpcH2
 from authsvc.doors.grpc_web import GrpcWeb
 from authsvc.doors.json import ZITADEL, Json
 from authsvc.doors.limits import Limits
-from authsvc.doors.openapi import describe
+from authsvc.doors.openapi import contract, describe
 from authsvc.doors.probes import Probes
 from authsvc.doors.workos import WORKOS
 from authsvc.errors import Refused, StartupError, Unavailable
@@ -112,7 +112,8 @@ class Service:
         if self.docs:
             permissions = {each.descriptor.full_name: each.permission for each in self.methods.values()}
             faces = [zitadel.transcoder, workos.transcoder]
-            described = docs(describe(faces, lambda method: permissions[method.full_name]))
+            # What is installed later has nothing to say about this release, but describing takes a part of the start.
+            described = docs(partial(describe, contract(), faces, lambda method: permissions[method.full_name]))
             fixed |= dict.fromkeys(described.paths, described)
         if self.account:
             page = account_page()
@@ -216,7 +217,7 @@ def api_document() -> dict[str, Any]:
         Transcoder([*AUTH.methods, *ACCOUNT.methods], prefix=JSON_PREFIX, dialect=ZITADEL),
         Transcoder([*USER_MANAGEMENT.methods, *AUTHENTICATION.methods, *EVENTS.methods], dialect=WORKOS),
     ]
-    return describe(transcoders, partial(declared_permission, public=PUBLIC))
+    return describe(contract(), transcoders, partial(declared_permission, public=PUBLIC))
 
 
 def _reflection(names: list[str]) -> list[tuple[ServiceDescriptor, object]]:

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import ssl
-import tomllib
 from collections.abc import Collection, Mapping
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -487,6 +486,8 @@ def _injected(name: str, value: str) -> bool:
 def _from_file(file: Path | None) -> list[tuple[str, tuple[str, Any]]]:
     if file is None:
         return []
+    import tomllib  # noqa: PLC0415 - few have a file, and everybody waits for what is imported
+
     try:
         found = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:

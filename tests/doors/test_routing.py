@@ -87,7 +87,7 @@ async def test_the_content_type_chooses_the_door(
 
         return app
 
-    fixed = dict.fromkeys(Probes.PATHS, door(PROBES)) | dict.fromkeys(docs({}).paths, door(DOCS))
+    fixed = dict.fromkeys(Probes.PATHS, door(PROBES)) | dict.fromkeys(docs(dict).paths, door(DOCS))
     app = OneAddress(
         grpc=door(GRPC),
         grpc_web=door(WEB),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -64,6 +64,11 @@ class Counting:
         """Run a statement."""
         self.statements += 1
         return await self._inner.execute(prepared, **parameters)
+
+    async def execute_many(self, prepared: Prepared, rows: Iterable[dict[str, Any]], /) -> None:
+        """Run a statement many times."""
+        self.statements += 1
+        await self._inner.execute_many(prepared, rows)
 
 
 async def _ask(executor: Executor, sql: str) -> list[Row]:

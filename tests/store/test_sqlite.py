@@ -60,6 +60,49 @@ async def test_pragmas(executor: SqliteExecutor) -> None:
         await executor.fetch_all(INSERT, v=1)
 
 
+async def test_one_turn_sees_one_state(executor: SqliteExecutor, file: Path) -> None:
+    """What is committed during a turn of the event loop is seen from the next turn on, and not before."""
+    other = connect(file)
+    seen = [await _values(executor)]
+    other.execute("INSERT INTO t VALUES (1)")
+    seen.append(await _values(executor))
+    await asyncio.sleep(0)
+    seen.append(await _values(executor))
+    other.close()
+    assert seen == [[], [], [1]]
+
+
+async def test_what_was_committed_before_a_turn_is_seen_in_it(executor: SqliteExecutor) -> None:
+    """Whoever learns of a commit, be it from the task that made it or from one that waited for that, reads it."""
+    committed = asyncio.Event()
+
+    async def learn() -> list[int]:
+        await committed.wait()
+        return await _values(executor)
+
+    async def read_all_the_time() -> None:
+        while not committed.is_set():
+            await _values(executor)
+            await asyncio.sleep(0)
+
+    others = [asyncio.create_task(work()) for work in (read_all_the_time, learn)]
+    await _insert(executor, 1)
+    mine = await _values(executor)
+    committed.set()
+    await asyncio.gather(*others)
+    assert mine == await others[1] == [1]
+
+
+async def test_many_rows_in_one_go(executor: SqliteExecutor) -> None:
+    """A statement runs once with each of many parameters; if one of these fails, none of it stays."""
+    async with executor.transaction() as tx:
+        await tx.execute_many(INSERT, ({"v": value} for value in range(3)))
+    with pytest.raises(sqlite3.IntegrityError):
+        async with executor.transaction() as tx:
+            await tx.execute_many(INSERT, ({"v": value} for value in (7, 8, 1)))
+    assert await _values(executor) == [0, 1, 2]
+
+
 async def test_a_failed_statement_may_be_survived(executor: SqliteExecutor) -> None:
     """A transaction that deals with the failure of a statement goes on."""
     async with executor.transaction() as tx:

@@ -10,6 +10,7 @@ from harness import environment
 
 _PROGRAM = """
 import logging, sys
+import grpc
 import structlog
 from authsvc.telemetry.calls import CallLog
 from authsvc.telemetry.logs import configure
@@ -106,7 +107,7 @@ def test_the_record_of_a_call() -> None:
     (line,) = _logged(
         """
 log = CallLog()
-log.ended("a.B/C", "json", "f00d", "OK", log.clock() - 0.25)
+log.ended("a.B/C", "json", "f00d", grpc.StatusCode.OK, log.clock() - 0.25)
 """
     )
     assert set(line) == {"event", "method", "door", "code", "ms", "request_id", "level", "timestamp"}
@@ -120,7 +121,7 @@ def test_the_record_of_a_call_with_an_api_key() -> None:
     (line,) = _logged(
         r"""
 log = CallLog()
-log.ended("a.B/C", "json", "f00d", "OK", log.clock(), "a\nb")
+log.ended("a.B/C", "json", "f00d", grpc.StatusCode.OK, log.clock(), "a\nb")
 """
     )
     assert line["key"] == "a\nb"

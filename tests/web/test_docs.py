@@ -18,7 +18,7 @@ from authsvc.transcoding import Transcoder
 from authsvc.web.docs import docs
 
 BACK_ENDS = [*USER_MANAGEMENT.methods, *EVENTS.methods]
-PATHS = sorted(docs({}).paths)
+PATHS = sorted(docs(dict).paths)
 
 
 async def ask(path: str) -> AsgiReply:

@@ -75,7 +75,7 @@ async def test_nothing_is_compressed_for_others(accepted: str) -> None:
 
 async def test_what_is_known_compressed_is_not_sent_again() -> None:
     """Each form has its own tag: that of one is no reason to keep back the other."""
-    files = docs({})
+    files = docs(dict)
     plain, small = await asgi(files, "/docs", method="GET"), await asgi(files, "/docs", GZIP, method="GET")
     for first, headers, status in [(small, GZIP, 304), (small, [], 200), (plain, GZIP, 200), (plain, [], 304)]:
         again = [*headers, ("if-none-match", first.header("etag") or "")]
@@ -94,11 +94,26 @@ async def test_a_file_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> Non
         return compress(data, *options, **more)
 
     monkeypatch.setattr(gzip, "compress", count)
-    files = docs({})
+    files = docs(dict)
     await asgi(files, "/docs", method="GET")
     assert done == []
     bodies = [(await asgi(files, "/docs", GZIP, method="GET")).body for _ in range(2)]
     assert (len(done), bodies[0]) == (1, bodies[1])
+
+
+async def test_the_description_is_made_once() -> None:
+    """Not at the start, which it would make slower, but when it is first asked for; then it is kept."""
+    made: list[dict[str, Any]] = []
+
+    def make() -> dict[str, Any]:
+        made.append({"number": len(made)})
+        return made[-1]
+
+    files = docs(make)
+    await asgi(files, "/docs", method="GET")
+    assert made == []
+    bodies = [(await asgi(files, "/openapi.json", method="GET")).body for _ in range(2)]
+    assert bodies == [b'{"number":0}'] * 2
 
 
 @pytest.mark.parametrize("tags", ["{}", "W/{}", '"other", {}', "*"])

@@ -25,7 +25,6 @@ def fill_timestamp(target: Timestamp, microseconds: int | None) -> None:
     if microseconds is not None:
         target.seconds, fraction = divmod(microseconds, SECOND)
         target.nanos = fraction * 1_000
-        target.SetInParent()
 
 
 def fill_user(target: UserMessage, user: User) -> None:

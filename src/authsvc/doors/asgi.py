@@ -58,10 +58,10 @@ class OneAddress:
     def _door(self, scope: Scope) -> App:
         if len(scope["raw_path"]) + len(scope["query_string"]) > self._longest:
             return self._too_long
-        content_type = media_type(header(scope["headers"], b"content-type"))
-        if content_type.startswith(b"application/grpc-web"):
-            return self._grpc_web
-        if content_type.startswith(b"application/grpc"):
+        content_type = header(scope["headers"], b"content-type")
+        if content_type and (content_type := media_type(content_type)).startswith(b"application/grpc"):
+            if content_type.startswith(b"application/grpc-web"):
+                return self._grpc_web
             return self._native(scope) if content_type in _GRPC else self._unsupported
         if rpc_path(scope) in self._rpcs:
             return self._unsupported if scope["method"] == "POST" else self._not_allowed

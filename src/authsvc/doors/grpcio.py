@@ -13,7 +13,7 @@ from grpc import StatusCode
 from authsvc.doors.grpc import decode, unknown_method
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import check_size
-from authsvc.rpc.call import DETAILS_KEY, Call, Metadata, Metadatum
+from authsvc.rpc.call import DETAILS_KEY, Call, Metadata
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status
 
@@ -76,9 +76,9 @@ class GrpcioExchange:
         self._next_request = next_request
         self._started = False
 
-    def metadata(self) -> list[Metadatum]:
+    def metadata(self) -> Metadata:
         """The metadata that the client sent; C-core itself does not limit what arrives before its settings do."""
-        metadata = [Metadatum(key, value) for key, value in self._context.invocation_metadata() or ()]
+        metadata = tuple(self._context.invocation_metadata() or ())
         check_size(metadata, self._limits)
         return metadata
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import ClassVar, TypeVar
@@ -16,9 +16,10 @@ from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
 from authsvc.doors.engine.gone import client_gone
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import Malformed, auth_context_of, check_size, metadata_of, peer_of, timeout_of
-from authsvc.rpc.call import Call, Metadata, Metadatum, new_request_id
+from authsvc.rpc.call import Call, Metadata, new_request_id
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status, StatusError
+from authsvc.rpc.waiting import Begun
 from authsvc.transcoding import Answer
 from authsvc.transcoding.asgi import send_answer
 
@@ -58,8 +59,7 @@ class HttpExchange(ABC):
     compress_next = True
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
-        self.peer = peer_of(scope.get("client"))
-        self.auth_context = auth_context_of(scope.get("scheme", "http"))
+        self._scope = scope
         self.headers: Headers = scope["headers"]
         self.limits = limits
         self._send = send
@@ -68,15 +68,30 @@ class HttpExchange(ABC):
     async def run(self, method: Method) -> None:
         """Take the call through the pipeline and send how it ended; nothing when the client went away."""
         self.method = method
-        call = Call(method, self)
-        with self._incoming:
-            try:
-                status = await method.run(call)
-            except asyncio.CancelledError:
-                status = self._incoming.shutdown()
-            await self.finish(status, call.initial_metadata, call.trailing_metadata(), call.response)
+        work = Begun(self._serve(method))
+        if work.waits:
+            with self._incoming:
+                await work
 
-    def metadata(self) -> list[Metadatum]:
+    async def _serve(self, method: Method) -> None:
+        call = Call(method, self)
+        try:
+            status = await method.run(call)
+        except asyncio.CancelledError:
+            status = self._incoming.shutdown()
+        await self.finish(status, call.initial_metadata, call.trailing_metadata(), call.response)
+
+    @property
+    def peer(self) -> str:
+        """The client's address as gRPC writes it."""
+        return peer_of(self._scope.get("client"))
+
+    @property
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """What is known of the connection."""
+        return auth_context_of(self._scope.get("scheme", "http"))
+
+    def metadata(self) -> Metadata:
         """The metadata in the request's headers. Raises `StatusError` when they are too large or malformed."""
         check_size(self.headers, self.limits)
         return self.readable(metadata_of, self.headers)
@@ -125,24 +140,30 @@ class HttpExchange(ABC):
 class Incoming:
     """The body of a request, and the block that is cancelled, to end quietly, when the client goes away.
 
-    While nobody asks for the body, up to `_AHEAD` bytes of it are read ahead: only so does ASGI tell that the client
-    has left. Behind more than that the HTTP server itself is asked.
+    The body may be asked for before the block is entered, too: it is only for calls that wait. While nobody asks for
+    it, up to `_AHEAD` bytes of it are read ahead: only so does ASGI tell that the client has left. Behind more than
+    that the HTTP server itself is asked.
     """
+
+    _ended = False
+    _reading = False
+    _task: asyncio.Task[object] | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _watcher: asyncio.Future[None] | None = None
+    _news: asyncio.Event
+    _room: asyncio.Event
+    _gone = False
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._ahead = bytearray()
-        self._ended = False
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._task: asyncio.Task[object] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._watcher: asyncio.Future[None] | None = None
-        self._gone = False
 
     def __enter__(self) -> None:
         self._task = asyncio.current_task()
-        self._arm()
+        if self._gone:
+            self._leave()
+        elif not self._reading:
+            self._arm()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -170,6 +191,7 @@ class Incoming:
         """The next piece of the body; it may be empty only at the end."""
         if self._timer:
             self._timer.cancel()
+        self._reading = True
         while not self._ahead and not self._ended:
             if self._gone:  # and the call's own task has not been the one to read
                 raise StatusError(StatusCode.CANCELLED, "the client has gone")
@@ -178,11 +200,13 @@ class Incoming:
                 await self._news.wait()
             else:
                 await self._take()
-        if not self._watcher:
+        self._reading = False
+        if self._watcher:
+            self._room.set()
+        elif self._task:
             self._arm()
         chunk = bytes(self._ahead)
         self._ahead.clear()
-        self._room.set()
         return chunk
 
     async def _take(self) -> None:
@@ -203,6 +227,7 @@ class Incoming:
         self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER, self._start)
 
     def _start(self) -> None:
+        self._news, self._room = asyncio.Event(), asyncio.Event()
         self._watcher = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:

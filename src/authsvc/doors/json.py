@@ -14,7 +14,7 @@ from authsvc.doors.http import HttpExchange, request_id_header
 from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import check_size, header_pairs, metadata_of
 from authsvc.errors import StartupError
-from authsvc.rpc.call import Metadata, Metadatum
+from authsvc.rpc.call import Metadata
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.transcoding import Answer, BadRequest, Dialect, HeaderRules, MethodNotAllowed, NoRoute, Transcoder
@@ -90,7 +90,7 @@ class JsonExchange(HttpExchange):
         self._broken = False
         self._http_status: int | None = None  # where HTTP has a better one than the table
 
-    def metadata(self) -> list[Metadatum]:
+    def metadata(self) -> Metadata:
         """Only what is meant for the call: other headers of a browser are none of a servicer's business."""
         self._http_status = 431
         check_size(self.headers, self.limits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sized
+from collections.abc import Collection, Iterable, Mapping, Sized
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -10,8 +10,8 @@ from grpc import StatusCode
 
 from authsvc.doors.asgi_types import Headers
 from authsvc.doors.limits import Limits
-from authsvc.rpc.call import DETAILS_KEY, Metadata, Metadatum
-from authsvc.rpc.status import Status, StatusError
+from authsvc.rpc.call import DETAILS_KEY, Metadata
+from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.transcoding import BadRequest
 from authsvc.transcoding.metadata import decode_binary, encode_binary, seconds_of
 
@@ -38,6 +38,7 @@ _TRANSPORT = frozenset(
 )
 _PLAIN = {"transport_security_type": [b"insecure"], "security_level": [b"TSI_SECURITY_NONE"]}
 _ENCRYPTED = {"transport_security_type": [b"ssl"], "security_level": [b"TSI_PRIVACY_AND_INTEGRITY"]}
+_SUCCESS = (b"grpc-status", b"0")
 _HEADER_OVERHEAD = 32  # what a header counts beside its bytes (RFC 9113, section 10.5.1)
 _T = TypeVar("_T")
 
@@ -48,7 +49,10 @@ class Malformed(Exception):
 
 def header(headers: Headers, name: bytes, default: _T = b"") -> bytes | _T:  # type: ignore[assignment]
     """The first value of a header."""
-    return next((value for key, value in headers if key == name), default)
+    for key, value in headers:
+        if key == name:
+            return value
+    return default
 
 
 def accepted_encodings(headers: Headers) -> set[bytes]:
@@ -59,27 +63,27 @@ def accepted_encodings(headers: Headers) -> set[bytes]:
 
 def check_size(entries: Collection[tuple[Sized, Sized]], limits: Limits) -> None:
     """Raise RESOURCE_EXHAUSTED if there are too many headers or metadata, or if they are too large."""
-    if sum(len(key) + len(value) + _HEADER_OVERHEAD for key, value in entries) > limits.metadata:
+    size = len(entries) * _HEADER_OVERHEAD
+    for key, value in entries:
+        size += len(key) + len(value)
+    if size > limits.metadata:
         raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"metadata larger than {limits.metadata} bytes")
     if len(entries) > limits.headers:
         raise StatusError(StatusCode.RESOURCE_EXHAUSTED, f"more than {limits.headers} headers")
 
 
-def metadata_of(headers: Headers) -> list[Metadatum]:
+def metadata_of(headers: Headers) -> Metadata:
     """The metadata in a request's headers, in order. Raises `Malformed` for bad base64 in a `-bin` header."""
-    return list(_entries(headers))
-
-
-def _entries(headers: Headers) -> Iterator[Metadatum]:
+    metadata: list[tuple[str, str | bytes]] = []
     for name, value in headers:
         if name in _TRANSPORT:
             continue
         key = name.decode("latin-1")
-        if name.endswith(b"-bin"):
-            for part in value.split(b","):  # several headers of one name may arrive joined
-                yield Metadatum(key, _decode_binary(key, part.strip()))
+        if name.endswith(b"-bin"):  # several headers of one name may arrive joined
+            metadata += [(key, _decode_binary(key, part.strip())) for part in value.split(b",")]
         else:
-            yield Metadatum(key, value.decode("latin-1"))
+            metadata.append((key, value.decode("latin-1")))
+    return metadata
 
 
 def _decode_binary(key: str, value: bytes) -> bytes:
@@ -91,15 +95,15 @@ def _decode_binary(key: str, value: bytes) -> bytes:
 
 def header_pairs(metadata: Metadata) -> Headers:
     """Metadata as headers or trailers; bytes as base64 without padding."""
-    return [(key.encode(), _value(value)) for key, value in metadata]
-
-
-def _value(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else encode_binary(value)
+    return [
+        (key.encode(), value.encode() if isinstance(value, str) else encode_binary(value)) for key, value in metadata
+    ]
 
 
 def status_trailers(status: Status, trailing: Metadata) -> Headers:
     """How a call ended, as trailers: status, message, rich details, then the servicer's own."""
+    if status is OK and not trailing:
+        return [_SUCCESS]
     trailers = [(b"grpc-status", str(status.code.value[0]).encode())]
     if status.message:
         trailers.append((b"grpc-message", percent_encode(status.message)))

@@ -56,13 +56,20 @@ _OF_TOKENS: dict[str, _Requirements] = {
 _REQUIREMENTS: dict[str, _Requirements] = {"": [], **_OF_TOKENS}
 
 
-def describe(transcoders: Iterable[Transcoder], permission: Callable[[MethodDescriptor], str]) -> dict[str, Any]:
+def contract() -> bytes:
+    """The contract with its comments, a FileDescriptorSet, as it is installed now."""
+    return (files("authsvc_web") / "contract.binpb").read_bytes()
+
+
+def describe(
+    contract: bytes, transcoders: Iterable[Transcoder], permission: Callable[[MethodDescriptor], str]
+) -> dict[str, Any]:
     """Describe every route of transcoders, of which there is one at least, in one document.
 
-    `permission` tells what a method asks for: empty for nothing, one of `SCOPES` for a token, or a permission of API
-    keys.
+    The words are those of `contract`. `permission` tells what a method asks for: empty for nothing, one of `SCOPES` for
+    a token, or a permission of API keys.
     """
-    said = comments((files("authsvc_web") / "contract.binpb").read_bytes())
+    said = comments(contract)
 
     def required(method: MethodDescriptor) -> _Requirements:
         name = permission(method)

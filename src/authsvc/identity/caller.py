@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 AUTHENTICATED = "authenticated"
 """The permission that every caller has."""
@@ -10,8 +10,7 @@ SCOPES = {AUTHENTICATED: "openid", "sign_out": "sign_out"}
 """What methods for users declare as their permission: by it, the scope that a token must have which a client got."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """The holder of a usable token. `token_id` is 0 for tokens of other issuers.
 
     `session_id` and `agent_id` are None for tokens that no sign-in made. `preferred_language` is a BCP 47 tag or empty.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
@@ -34,11 +34,14 @@ Metadata = Sequence[tuple[str, str | bytes]]
 DETAILS_KEY = "grpc-status-details-bin"
 # For how long a stream that never waits may keep the loop for itself, in seconds; a turn of the loop takes a tenth.
 _SLICE = 0.0002
+# Of the digit that begins the fourth group of a UUID two bits are random.
+_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
 def new_request_id() -> str:
-    """What tells one request from all others: a UUID of random bits, in lower case."""
-    return str(uuid.uuid4())
+    """What tells one request from all others: a UUID of random bits (RFC 9562, section 5.4), in lower case."""
+    digits = os.urandom(16).hex()
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 def _unpacked(trailing: Metadata) -> tuple[tuple[AnyProto, ...], Metadata]:
@@ -91,7 +94,7 @@ class Exchange(Protocol):
     def auth_context(self) -> Mapping[str, Iterable[bytes]]:
         """What is known of the connection, under gRPC's names, for example `transport_security_type`."""
 
-    def metadata(self) -> Sequence[Metadatum]:
+    def metadata(self) -> Metadata:
         """The metadata that the client sent. Raises `StatusError` when it is too large or cannot be read."""
 
     def timeout(self) -> float | None:
@@ -116,25 +119,27 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
     `response` is the encoded answer of a unary method that ended well.
     """
 
+    # What most calls leave as it is.
+    response: bytes | None = None
+    deadline: float | None = None
+    _metadata: Metadata = ()
+    _trailing: Metadata = ()
+    _rich: tuple[AnyProto, ...] = ()
+    _caller: Caller | KeyHolder | None = None
+    _code: grpc.StatusCode | None = None
+    _details = ""
+    _aborted: Status | None = None
+    _started = False
+    _paused = 0.0
+    _done = False
+    _cancelled = False
+    _callbacks: Sequence[Callable[[Any], None]] = ()
+
     def __init__(self, method: Called, exchange: Exchange) -> None:
         self.method = method
         self.exchange = exchange
         self.request_id = new_request_id()
         self.initial_metadata: list[tuple[str, str | bytes]] = [("x-request-id", self.request_id), *_NO_STORE]
-        self.response: bytes | None = None
-        self.deadline: float | None = None
-        self._metadata: Sequence[Metadatum] = ()
-        self._trailing: list[tuple[str, str | bytes]] = []
-        self._rich: tuple[AnyProto, ...] = ()
-        self._caller: Caller | KeyHolder | None = None
-        self._code: grpc.StatusCode | None = None
-        self._details = ""
-        self._aborted: Status | None = None
-        self._started = False
-        self._paused = 0.0
-        self._done = False
-        self._cancelled = False
-        self._callbacks: list[Callable[[Any], None]] = []
 
     # What is ours.
 
@@ -145,9 +150,11 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
             StatusError: the metadata is too large, or a header cannot be read.
         """
         self._metadata = self.exchange.metadata()
-        limits = [limit for limit in (self.exchange.timeout(), longest) if limit is not None]
-        if limits:
-            self.deadline = asyncio.get_running_loop().time() + min(limits)
+        allowed = self.exchange.timeout()
+        if allowed is None or (longest is not None and longest < allowed):
+            allowed = longest
+        if allowed is not None:
+            self.deadline = time.monotonic() + allowed  # the clock of every loop, which other threads can read
 
     @property
     def caller(self) -> Caller | KeyHolder:
@@ -178,7 +185,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
 
     def add_trailing_metadata(self, key: str, value: str) -> None:
         """Add one entry to the trailing metadata."""
-        self._trailing.append((key, value))
+        self._trailing = (*self._trailing, (key, value))
 
     async def requests(self) -> AsyncIterator[Message]:
         """The messages of a request stream."""
@@ -189,7 +196,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         """The status of a call whose servicer returned: an abort counts even if the servicer caught it."""
         if self._aborted:
             return self._aborted
-        if self._code in (None, grpc.StatusCode.OK):
+        if self._code is None or self._code is grpc.StatusCode.OK:
             return OK
         return Status(self._code, self._details, self._rich)
 
@@ -260,22 +267,21 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         if self._aborted is None:
             self._code, self._details = code, details or self._details
             if trailing:
-                self._rich, self._trailing = rich, list(others)
+                self._rich, self._trailing = rich, others
             self._aborted = Status(code, self._details, self._rich)
         raise StatusError.of(self._aborted)
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
         """Replace the metadata that follows the last message; rich details may be among it."""
-        self._rich, trailing = _unpacked(trailing_metadata)
-        self._trailing = list(trailing)
+        self._rich, self._trailing = _unpacked(trailing_metadata)
 
     def trailing_metadata(self) -> Any:
         """The metadata that follows the last message."""
-        return tuple(self._trailing)
+        return self._trailing
 
     def invocation_metadata(self) -> Any:
         """The metadata that the client sent."""
-        return tuple(self._metadata)
+        return tuple(Metadatum(key, value) for key, value in self._metadata)
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """The code to end with when the servicer returns."""
@@ -297,7 +303,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
         """Seconds until the deadline; None without one."""
         if self.deadline is None:
             return None
-        return max(self.deadline - time.monotonic(), 0.0)  # the clock of every loop, which other threads can read
+        return max(self.deadline - time.monotonic(), 0.0)
 
     def peer(self) -> str:
         """The client's address as gRPC writes it, for example `ipv4:127.0.0.1:50312`."""
@@ -327,7 +333,7 @@ class Call(grpc.aio.ServicerContext[Any, Any]):
 
     def add_done_callback(self, callback: Any) -> None:
         """Have `callback` called with this call when it is over."""
-        self._callbacks.append(callback)
+        self._callbacks = [*self._callbacks, callback]
 
     def cancelled(self) -> bool:
         """Whether the call was cancelled: the client went away, or the servicer ended it so."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import grpc
@@ -28,14 +29,17 @@ from authsvc.rpc.call import Call
 from authsvc.rpc.gate import Gate
 from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.rpc.translate import internal_error, status_of
+from authsvc.rpc.waiting import Begun
 from authsvc.telemetry.calls import CallLog
 
 Behaviour = Callable[[Any, Any], Any]
-Handler = Callable[[Call], Awaitable[None]]
+Handler = Callable[[Call], Coroutine[Any, Any, None]]
 Reader = Callable[[Call], Awaitable[Any]]
+Responder = Callable[[Any, Call], Awaitable[None]]
 
 _NO_CALLER = (Unauthenticated, NotFound, PermissionDenied)  # what the authenticator of users finds wrong with a token
 _CLOCK_STEP = 0.001  # seconds; uvloop's clock does not see less
+_NEVER = asyncio.Timeout(None)
 _TOO_LATE = Status(grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded")
 
 
@@ -80,23 +84,26 @@ class Pipeline:
             try:
                 status = await self._outcome(handler, call, timeout)
             except asyncio.CancelledError:
-                self._log.ended(name, call.exchange.door, call.request_id, "CANCELLED", started, call.key)
+                self._log.ended(name, call.exchange.door, call.request_id, grpc.StatusCode.CANCELLED, started, call.key)
                 call.close(cancelled=True)
                 raise
-            self._log.ended(name, call.exchange.door, call.request_id, status.code.name, started, call.key)
+            self._log.ended(name, call.exchange.door, call.request_id, status.code, started, call.key)
             call.close()
             return status
 
         return run
 
     async def _outcome(self, handler: Handler, call: Call, longest: float | None) -> Status:
+        deadline = _NEVER
         try:
             call.open(longest)
             remaining = call.time_remaining()
             if remaining is not None and remaining < _CLOCK_STEP:  # a handler that never waits would not notice
                 return _TOO_LATE
-            async with asyncio.timeout_at(call.deadline) as deadline:
-                await handler(call)
+            work = Begun(handler(call))
+            if work.waits:
+                async with asyncio.timeout_at(call.deadline) as deadline:
+                    await work
             return call.outcome()
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -119,15 +126,11 @@ class Pipeline:
 
     def _handler(self, descriptor: MethodDescriptor, behaviour: Behaviour, permission: str) -> Handler:
         read, respond = self._reader(descriptor), self._responder(descriptor, behaviour)
-
-        async def answer(call: Call) -> None:
-            await respond(await read(call), call)
-
         if permission in SCOPES:
-            return self._for_users(permission, read, _within(self._callers, answer))
+            return self._for_users(permission, read, _within(self._callers, read, respond))
         if permission:
-            return self._for_key_holders(permission, _within(self._key_holders, answer))
-        return _within(self._public_streams if _streams(descriptor) else self._public, answer)
+            return self._for_key_holders(permission, _within(self._key_holders, read, respond))
+        return _within(self._public_streams if _streams(descriptor) else self._public, read, respond)
 
     def _for_users(self, permission: str, read: Reader, answer: Handler) -> Handler:
         async def handle(call: Call) -> None:
@@ -150,15 +153,14 @@ class Pipeline:
         return handle
 
     def _reader(self, descriptor: MethodDescriptor) -> Reader:
+        if descriptor.client_streaming:
+            return _requests
+        if not descriptor.server_streaming:
+            return _request
         # Nothing else bounds the time in which the one request of a response stream arrives.
-        patience = self._unary_timeout if descriptor.server_streaming else None
+        return partial(_request_within, self._unary_timeout)
 
-        async def read(call: Call) -> Any:
-            return call.requests() if descriptor.client_streaming else await _request(call, patience)
-
-        return read
-
-    def _responder(self, descriptor: MethodDescriptor, behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
+    def _responder(self, descriptor: MethodDescriptor, behaviour: Behaviour) -> Responder:
         if not inspect.iscoroutinefunction(behaviour) and not inspect.isasyncgenfunction(behaviour):
             behaviour = (sync.stream if descriptor.server_streaming else sync.unary)(behaviour, self._pool)
         return _stream_responder(behaviour) if descriptor.server_streaming else _unary_responder(behaviour)
@@ -168,15 +170,23 @@ def _streams(descriptor: MethodDescriptor) -> bool:
     return descriptor.client_streaming or descriptor.server_streaming
 
 
-def _within(gate: Gate, answer: Handler) -> Handler:
-    async def handle(call: Call) -> None:
+def _within(gate: Gate, read: Reader, respond: Responder) -> Handler:
+    async def answer(call: Call) -> None:
         with gate:
-            await answer(call)
+            await respond(await read(call), call)
 
-    return handle
+    return answer
 
 
-async def _request(call: Call, patience: float | None) -> Any:
+def _request(call: Call) -> Awaitable[Any]:
+    return call.exchange.receive()
+
+
+async def _requests(call: Call) -> Any:
+    return call.requests()
+
+
+async def _request_within(patience: float, call: Call) -> Any:
     try:
         async with asyncio.timeout(patience) as limit:
             return await call.exchange.receive()
@@ -186,7 +196,7 @@ async def _request(call: Call, patience: float | None) -> Any:
         raise
 
 
-def _unary_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
+def _unary_responder(behaviour: Behaviour) -> Responder:
     async def respond(request: Any, call: Call) -> None:
         response = await behaviour(request, call)
         if call.outcome() is OK:
@@ -195,7 +205,7 @@ def _unary_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[No
     return respond
 
 
-def _stream_responder(behaviour: Behaviour) -> Callable[[Any, Call], Awaitable[None]]:
+def _stream_responder(behaviour: Behaviour) -> Responder:
     if inspect.iscoroutinefunction(behaviour):
         return behaviour  # it writes its messages itself, by `context.write`
 

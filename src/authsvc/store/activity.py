@@ -27,8 +27,7 @@ class SessionActivity:
         or take `ACTIVITY_PRECISION`. Raises `Unavailable` when the database does not answer.
         """
         async with self._executor.transaction() as tx:
-            for session_id, at in uses.items():
-                await tx.execute(self._touch, key=session_id, at=at)
+            await tx.execute_many(self._touch, ({"key": session_id, "at": at} for session_id, at in uses.items()))
 
 
 def touch() -> ClauseElement:

@@ -56,6 +56,13 @@ class Held:
         count = (statement.get_statusmsg() or "").rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
+    async def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run a statement with the parameters of each row; they travel together."""
+        try:
+            await (await self._statement(sql)).executemany(rows)
+        except asyncpg.InterfaceError as error:
+            raise self._known(error) from error
+
     async def run(self, sql: str) -> str:
         """What the last of some statements without parameters did."""
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -47,6 +47,9 @@ class Transaction(Reader, Protocol):
 
     async def execute(self, prepared: Prepared, /, **parameters: Any) -> int:
         """Run a statement that returns no rows; the number of rows it changed."""
+
+    async def execute_many(self, prepared: Prepared, rows: Iterable[dict[str, Any]], /) -> None:
+        """Run such a statement once with each of these parameters, all in one go."""
 
 
 class Executor(Reader, Protocol):

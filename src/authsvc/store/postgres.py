@@ -19,7 +19,7 @@ Texts of PostgreSQL cannot hold NUL. In parameters U+FFFD takes its place, in wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, NoReturn, TypeVar, cast
@@ -194,6 +194,13 @@ class PostgresTransaction:
         """Run a statement; the number of rows it changed."""
         try:
             return await self._held.execute(prepared.sql, _arguments(prepared, parameters))
+        except _FAILURES as error:
+            _tell(error)
+
+    async def execute_many(self, prepared: Prepared, rows: Iterable[dict[str, Any]], /) -> None:
+        """Run a statement once with each of these parameters, all in one go."""
+        try:
+            await self._held.execute_many(prepared.sql, [_arguments(prepared, row) for row in rows])
         except _FAILURES as error:
             _tell(error)
 

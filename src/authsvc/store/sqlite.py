@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -24,6 +24,7 @@ from authsvc.store.executor import Prepared, Row, prepare
 
 _BUSY_TIMEOUT = 5.0  # seconds that a writer waits for writers of other processes
 _TABLE = Prepared("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", ("name",), {})
+_OUR_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError)
 _T = TypeVar("_T")
 
 
@@ -49,6 +50,8 @@ class SqliteExecutor:
         with _answering():
             self._reader = connect(path)
             self._reader.execute("PRAGMA query_only = ON")
+        self._read = self._reader.cursor().execute
+        self._reading = False
         self._writer: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._turn = asyncio.Lock()
@@ -59,13 +62,35 @@ class SqliteExecutor:
 
     async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
         """All rows."""
-        with _answering():
-            return self._reader.execute(prepared.sql, prepared.arguments(parameters)).fetchall()
+        return self._rows(prepared, parameters)
 
     async def fetch_one(self, prepared: Prepared, /, **parameters: Any) -> Row | None:
         """The first row, or None."""
-        rows = await self.fetch_all(prepared, **parameters)
+        rows = self._rows(prepared, parameters)
         return rows[0] if rows else None
+
+    def _rows(self, prepared: Prepared, parameters: dict[str, Any]) -> list[Row]:
+        """Rows as they were when the first of this turn of the event loop were read.
+
+        To begin and end a transaction takes longer than to find a row in one. Who read nothing before the turn cannot
+        tell the difference: what was committed by the time that a request arrived is seen.
+        """
+        try:
+            if not self._reading:
+                self._read("BEGIN")
+                self._reading = True
+                asyncio.get_running_loop().call_soon(self._end_reading)
+            return self._read(prepared.sql, prepared.arguments(parameters)).fetchall()
+        except _OUR_MISTAKES:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise _unavailable() from error
+
+    def _end_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            if self._reader.in_transaction:  # a disk that fails may have ended it
+                self._read("COMMIT")
 
     async def has_table(self, name: str) -> bool:
         """Whether there is a table with this name."""
@@ -89,6 +114,7 @@ class SqliteExecutor:
         async with self._turn:
             await self._on_thread(self._close_writer)
         self._thread.shutdown()
+        self._end_reading()
         self._reader.close()
 
     def _begin(self) -> sqlite3.Connection:
@@ -117,6 +143,7 @@ class SqliteTransaction:
 
     def __init__(self, connection: sqlite3.Connection, on_thread: Callable[..., Any]) -> None:
         self._execute = connection.execute
+        self._execute_all = connection.executemany
         self._on_thread = on_thread
 
     async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
@@ -136,13 +163,22 @@ class SqliteTransaction:
         count: int = await self._on_thread(lambda: self._execute(prepared.sql, arguments).rowcount)
         return count
 
+    async def execute_many(self, prepared: Prepared, rows: Iterable[dict[str, Any]], /) -> None:
+        """Run a statement once with each of these parameters, all in one go."""
+        arguments = [prepared.arguments(row) for row in rows]
+        await self._on_thread(lambda: self._execute_all(prepared.sql, arguments))
+
 
 @contextmanager
 def _answering() -> Iterator[None]:
     """Failures of the database become `Unavailable`: a full disk, a lock held too long; our own mistakes do not."""
     try:
         yield
-    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+    except _OUR_MISTAKES:
         raise
     except sqlite3.DatabaseError as error:
-        raise Unavailable("Errors.Store.Unavailable", "AUTHSVC-DB001") from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Errors.Store.Unavailable", "AUTHSVC-DB001")

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
 from ._accept import Headers, header, is_json
-from ._answer import Answer, HeaderList, answer
+from ._answer import WORTH_COMPRESSING, Answer, HeaderList, answer
 from ._binding import Binding
 from ._dialect import Dialect
 from ._errors import BadRequest, UnsupportedMediaType
@@ -38,15 +38,6 @@ class Target:
     dialect: Dialect
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a request says beside its path and its body."""
-
-    http_method: str
-    query_string: bytes
-    headers: Headers
-
-
 class Call:
     """A request on its way.
 
@@ -55,14 +46,19 @@ class Call:
     an error is a `failure` too.
     """
 
-    def __init__(self, target: Target, captures: Mapping[str, str], request: Request) -> None:
+    _chosen: Framing | None = None
+
+    def __init__(
+        self, target: Target, captures: Mapping[str, str], http_method: str, query_string: bytes, headers: Headers
+    ) -> None:
         """Keep the parts; nothing is read yet."""
         self._target = target
         self._captures = captures
-        self._request = request
+        self._http_method = http_method
+        self._query_string = query_string
+        self._headers = headers
         self._view = target.views.usual
         self._content_type = target.dialect.content_type if target.content is None else _UNTYPED
-        self._chosen: Framing | None = None
 
     @property
     def method(self) -> MethodDescriptor:
@@ -87,7 +83,7 @@ class Call:
     @property
     def head(self) -> bool:
         """Whether only the head of the answer is wanted."""
-        return self._request.http_method == "HEAD"
+        return self._http_method == "HEAD"
 
     def message(self, body: bytes = b"") -> Message:
         """Build the request message.
@@ -97,9 +93,9 @@ class Call:
                 of a type that is not read here.
 
         """
-        binding, request = self._target.binding, self._request
+        binding = self._target.binding
         content_type = self._body_type() if self.takes_body and (body or binding.raw_body) else ""
-        message, parameters = binding.bind(self._captures, request.query_string, content_type, body)
+        message, parameters = binding.bind(self._captures, self._query_string, content_type, body)
         mask = self._mask_header()
         if parameters or mask:
             self._view = self._target.views.view(parameters, mask)
@@ -127,7 +123,7 @@ class Call:
         """Return the answer of a unary call that ended well; the body is what `encode` returned."""
         if self._target.empty:
             return answer(200, "", body, head=self.head)
-        accepted = self._accepted_encoding()
+        accepted = self._accepted_encoding(body)
         return answer(200, self._content_type, body, accept_encoding=accepted, vary=self._vary(), head=self.head)
 
     def status_of(self, error: BadRequest) -> Status:
@@ -141,7 +137,7 @@ class Call:
         """
         code, body = self._target.errors.write(status, http_status, pretty=self._view.pretty)
         return answer(
-            code, self._target.dialect.content_type, body, accept_encoding=self._accepted_encoding(), head=self.head
+            code, self._target.dialect.content_type, body, accept_encoding=self._accepted_encoding(body), head=self.head
         )
 
     def stream_head(self) -> tuple[int, HeaderList]:
@@ -171,26 +167,27 @@ class Call:
             if self._target.content is not None:
                 self._chosen = Raw()
             else:
-                accept = EVENTS if self._view.events else header(self._request.headers, b"accept")
+                accept = EVENTS if self._view.events else header(self._headers, b"accept")
                 content_type, self._chosen = choose(accept)
                 self._content_type = self._target.dialect.content_type if content_type == ARRAY else content_type
         return self._chosen
 
-    def _accepted_encoding(self) -> str | None:
-        return header(self._request.headers, b"accept-encoding") if self._target.dialect.compress else None
+    def _accepted_encoding(self, body: bytes) -> str | None:
+        compressible = self._target.dialect.compress and len(body) >= WORTH_COMPRESSING
+        return header(self._headers, b"accept-encoding") if compressible else None
 
     def _mask_header(self) -> str:
-        return header(self._request.headers, _MASK) if self._target.dialect.system_parameters else ""
+        return header(self._headers, _MASK) if self._target.dialect.system_parameters else ""
 
     def _vary(self) -> list[bytes]:
         """Return the header that a mask may come in: caches have to know it also from an answer without one."""
         return [_MASK] if self._target.dialect.system_parameters and not self.raw else []
 
     def _body_type(self) -> str:
-        encoding = header(self._request.headers, b"content-encoding")
+        encoding = header(self._headers, b"content-encoding")
         if encoding.lower() not in {"", "identity"}:
             raise UnsupportedMediaType("content-encoding", "is not supported; send the body as it is")
-        content_type = header(self._request.headers, b"content-type")
+        content_type = header(self._headers, b"content-type")
         lenient = self._target.dialect.lenient_bodies or self._target.binding.raw_body
         if not lenient and not is_json(content_type):
             raise UnsupportedMediaType("content-type", "must be application/json, in UTF-8")

@@ -98,8 +98,12 @@ class Router(Generic[T]):
         # Deeper than any template a path need not be split: what is left there can only belong to a `**`.
         self._splits = 1
         self._escapes = False  # whether a literal has any, so that those of a path have to be compared
-        for end in [self._add(route) for route in routes]:
+        # What needs no search: by path and HTTP method, what a path without variables leads to. Nothing goes before it.
+        self._literal: dict[str, dict[str, Match[T]]] = {}
+        for path, end in [(_literal_path(route.template), self._add(route)) for route in list(routes)]:
             end.complete()
+            if path is not None:
+                self._literal[path] = {method: _match(leaf, ()) for method, leaf in end.methods.items()}
 
     def match(self, http_method: str, raw_path: str) -> Match[T]:
         """Find the route of a path that is still percent-encoded and has no query.
@@ -113,6 +117,9 @@ class Router(Generic[T]):
             MethodNotAllowed: templates match, but for other HTTP methods.
 
         """
+        known = self._literal.get(raw_path)
+        if known is not None and http_method in known:
+            return known[http_method]
         if not raw_path.startswith("/"):
             raise NoRoute
         segments = raw_path.split("/", self._splits)
@@ -194,8 +201,12 @@ class Router(Generic[T]):
         return end
 
 
-def _allowed(missed: Iterable[_End[T]]) -> tuple[str, ...]:
-    return tuple(sorted(set(chain.from_iterable(end.allowed for end in missed))))
+def _literal_path(template: Template) -> str | None:
+    """The one path that a template stands for, if it is only one."""
+    segments, verb = template.shape
+    if template.variables or ANY in segments or REST in segments:
+        return None
+    return "".join(f"/{segment}" for segment in segments) + (f":{verb}" if verb else "")
 
 
 def _clash(route: Route[Any], taken: Route[Any]) -> RouteError:

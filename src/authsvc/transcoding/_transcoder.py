@@ -11,7 +11,7 @@ from google.rpc.status_pb2 import Status
 from ._accept import Headers
 from ._answer import Answer, answer
 from ._binding import Binding
-from ._call import Call, Request, Target
+from ._call import Call, Target
 from ._dialect import Dialect
 from ._errors import MethodNotAllowed, NoRoute, RouteError
 from ._fields import is_empty, is_http_body
@@ -101,8 +101,8 @@ class Transcoder:
             start, path = path[:size], path[size:]
             if start != self._start and normal_escapes(start) != self._start:
                 raise NoRoute
-        found = self._router.match(http_method, path)
-        return Call(found.route.target, found.captures, Request(http_method, query_string, headers))
+        route, captures = self._router.match(http_method, path)
+        return Call(route.target, captures, http_method, query_string, headers)
 
     def unmatched(self, error: NoRoute | MethodNotAllowed, http_method: str) -> Answer:
         """Return the answer to a request without a call; OPTIONS is answered with the methods that there are."""

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -57,15 +57,18 @@ class HeaderRules:
         """Return the metadata of a response that becomes headers."""
         return [(name, value) for name, value in metadata if name in self.outgoing]
 
-    def _taken(self, headers: Headers) -> Iterator[tuple[bytes, bytes, bytes]]:
+    def _taken(self, headers: Headers) -> list[tuple[bytes, bytes, bytes]]:
         """Find metadata: its header, its own name, its value."""
+        incoming, prefix = self.incoming, self.prefix
+        taken = []
         for name, value in headers:
-            if name in self.incoming:
-                yield name, name, value
-            elif self.prefix and name.startswith(self.prefix):
-                key = name[len(self.prefix) :]
-                if key and key not in self.incoming:
-                    yield name, key, value
+            if name in incoming:
+                taken.append((name, name, value))
+            elif prefix and name.startswith(prefix):
+                key = name[len(prefix) :]
+                if key and key not in incoming:
+                    taken.append((name, key, value))
+        return taken
 
 
 def _unpacked(name: bytes, value: bytes) -> bytes:

@@ -5,6 +5,7 @@ The page is Swagger UI. It is served whole from the package and loads nothing fr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
@@ -19,12 +20,12 @@ _POLICY = (
 )
 
 
-def docs(document: dict[str, Any]) -> Files:
-    """Its files; `document` is the OpenAPI document."""
+def docs(document: Callable[[], dict[str, Any]]) -> Files:
+    """Its files; `document` makes the OpenAPI document, when somebody asks for it first."""
     ours, theirs = files("authsvc") / "web" / "docs", files("authsvc_web") / "docs"
     return Files(
         {
-            "/openapi.json": File(b"application/json", orjson.dumps(document), _POLICY),
+            "/openapi.json": File(b"application/json", lambda: orjson.dumps(document()), _POLICY),
             "/docs": File.read(ours / "index.html", _POLICY),
             "/docs/start.js": File.read(ours / "start.js", _POLICY),
             "/docs/swagger-ui-bundle.js": File.read(theirs / "swagger-ui-bundle.js", _POLICY),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import PurePath
@@ -52,12 +52,16 @@ class _Form:
 
 
 class File:
-    """A text to be served, as it is and compressed. `policy` is its Content-Security-Policy."""
+    """A text to be served, as it is and compressed. `policy` is its Content-Security-Policy.
 
-    def __init__(self, media_type: bytes, body: bytes, policy: bytes) -> None:
+    `body` may also make the text: that is done, on a thread, when somebody asks for it first.
+    """
+
+    def __init__(self, media_type: bytes, body: bytes | Callable[[], bytes], policy: bytes) -> None:
         self._media_type = media_type
         self._policy = policy
-        self._plain = _Form.of(media_type, body, policy, [])
+        self._body = body
+        self._plain: _Form | None = None
         self._gzip: _Form | None = None
 
     @classmethod
@@ -67,12 +71,18 @@ class File:
 
     async def form(self, accept_encoding: bytes) -> _Form:
         """What a client gets that accepts these content codings."""
+        if self._plain is None:
+            body = await asyncio.to_thread(self._body) if callable(self._body) else self._body
+            self._plain = self._of(body, [])
         if not accepts_gzip(accept_encoding.decode("latin-1")):
             return self._plain
         if self._gzip is None:  # the largest takes some 60 ms, which no start and no other request has to wait for
             body = await asyncio.to_thread(gzip.compress, self._plain.body, _LEVEL, mtime=0)
-            self._gzip = _Form.of(self._media_type, body, self._policy, [(b"content-encoding", b"gzip")])
+            self._gzip = self._of(body, [(b"content-encoding", b"gzip")])
         return self._gzip
+
+    def _of(self, body: bytes, coding: Headers) -> _Form:
+        return _Form.of(self._media_type, body, self._policy, coding)
 
 
 class Files:
