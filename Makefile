@@ -71,8 +71,8 @@ bench-go: go .venv/dev.stamp ## Build the programs in Go that `make bench` compa
 		go build -o $(CURDIR)/build/bench/grpc-gateway ./gateway
 
 # WorkOS's own emulator, and what it needs of the command line tool that it comes in.
-bench/peers/workos/node_modules/.stamp: bench/peers/workos/package-lock.json .venv/dev.stamp
-	@$(NPM) bench/peers/workos ci --ignore-scripts --omit=optional --no-audit --no-fund
+bench/peers/workos_emulator/node_modules/.stamp: bench/peers/workos_emulator/package-lock.json .venv/dev.stamp
+	@$(NPM) bench/peers/workos_emulator ci --ignore-scripts --omit=optional --no-audit --no-fund
 	@touch $@
 
 bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
@@ -151,7 +151,7 @@ lock: .venv/dev.stamp ## Renew the locked versions of all dependencies
 	printf '%s\n' $(PEERS) | $(LOCK) - --upgrade --constraint deploy/requirements/dev.txt --output-file deploy/requirements/peers.txt
 
 clean: ## Remove what make brought along, but not var/
-	rm -rf .venv tests/interop/node_modules bench/peers/workos/node_modules $(WEB)/node_modules $(WEB)/build build dist
+	rm -rf .venv tests/interop/node_modules bench/peers/workos_emulator/node_modules $(WEB)/node_modules $(WEB)/build build dist
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "authsvc needs Python 3.11 or newer with venv; set PYTHON=/path/to/python3" >&2; exit 1; }
