@@ -52,7 +52,7 @@ fuzz: .venv/dev.stamp ## Throw made-up requests and messages at the transcoding 
 	FUZZING=yes $(TEST) --numprocesses=2 tests/transcoding/protojson tests/transcoding/test_google_clients.py tests/doors/test_fuzz.py
 
 # The peers in Go are built where Go is.
-bench: .venv/dev.stamp .venv/peers/.stamp bench/peers/workos-emulator/node_modules/.stamp $(if $(shell command -v go),bench-go) ## Compare the service with its ceilings and with others (needs wrk; Go for native gRPC; ARGS=--quick)
+bench: .venv/dev.stamp .venv/peers/.stamp bench/peers/workos_emulator/node_modules/.stamp $(if $(shell command -v go),bench-go) ## Compare the service with its ceilings and with others (needs wrk; Go for native gRPC; ARGS=--quick)
 	@PYTHONPATH=tests $(BIN)/python -m bench.compare $(ARGS)
 
 bench-transcoding: .venv/run.stamp ## Compare the transcoding library with protobuf's own JSON
@@ -75,8 +75,8 @@ bench-go: go .venv/dev.stamp ## Build the programs in Go that `make bench` compa
 		go build -o $(CURDIR)/build/bench/grpc-gateway ./gateway
 
 # WorkOS's own emulator, and what it needs of the command line tool that it comes in.
-bench/peers/workos-emulator/node_modules/.stamp: bench/peers/workos-emulator/package-lock.json .venv/dev.stamp
-	@$(NPM) bench/peers/workos-emulator ci --ignore-scripts --omit=optional --no-audit --no-fund
+bench/peers/workos_emulator/node_modules/.stamp: bench/peers/workos_emulator/package-lock.json .venv/dev.stamp
+	@$(NPM) bench/peers/workos_emulator ci --ignore-scripts --omit=optional --no-audit --no-fund
 	@touch $@
 
 bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
@@ -155,7 +155,7 @@ lock: .venv/dev.stamp ## Renew the locked versions of all dependencies
 	printf '%s\n' $(PEERS) | $(LOCK) - --upgrade --constraint deploy/requirements/dev.txt --output-file deploy/requirements/peers.txt
 
 clean: ## Remove what make brought along, but not var/
-	rm -rf .venv tests/interop/node_modules bench/peers/workos-emulator/node_modules $(WEB)/node_modules $(WEB)/build build dist
+	rm -rf .venv tests/interop/node_modules bench/peers/workos_emulator/node_modules $(WEB)/node_modules $(WEB)/build build dist
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "authsvc needs Python 3.11 or newer with venv; set PYTHON=/path/to/python3" >&2; exit 1; }

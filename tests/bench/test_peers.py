@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
 import pytest
 from harness import BROWSER, GIGI, ROOT, command, demo_database, environment, serving
+from zitadel.auth_pb2 import GetMyUserResponse
 
 PATHS = {
     "GetMyUser": ("GET", "/auth/v1/users/me"),
@@ -42,20 +43,27 @@ class Site(NamedTuple):
 
 def call(port: int, verb: str, path: str, body: dict[str, Any], token: str) -> tuple[int, Any]:
     """The status and the document that answer a call."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    try:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
         connection.request(verb, path, None if verb == "GET" else json.dumps(body), headers)
         response = connection.getresponse()
         return response.status, json.loads(response.read())
-    finally:
-        connection.close()
 
 
 def ask(site: Site, peer: str, method: str, body: dict[str, Any], token: str) -> tuple[int, Any]:
     """A call by a method's name: connectrpc knows no paths but its own."""
     verb, path = ("POST", f"/zitadel.auth.v1.AuthService/{method}") if peer == "connect" else PATHS[method]
     return call(site.ports[peer], verb, path, body, token)
+
+
+def grpc_web(port: int, token: str) -> tuple[GetMyUserResponse, str]:
+    """The message and the trailers that answer GetMyUser over gRPC-Web."""
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/grpc-web+proto"}
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("POST", "/zitadel.auth.v1.AuthService/GetMyUser", bytes(5), headers)
+        body = connection.getresponse().read()
+    end = 5 + int.from_bytes(body[1:5])
+    return GetMyUserResponse.FromString(body[5:end]), body[end + 5 :].decode().strip()
 
 
 @contextmanager
@@ -99,6 +107,14 @@ def test_peers_answer_as_authsvc_does(site: Site, peer: str, method: str, body: 
     expected = [ask(site, "authsvc", method, body, token) for token in site.tokens]
     assert {status for status, _ in expected} == {200}
     assert [ask(site, peer, method, body, token) for token in site.tokens] == expected
+
+
+def test_connectrpc_speaks_grpc_web_as_authsvc_does(site: Site) -> None:
+    """Over gRPC-Web it is the same message, and the same status at the end."""
+    answers = [grpc_web(site.ports[name], site.tokens[0]) for name in ("authsvc", "connect")]
+    assert answers[0] == answers[1]
+    assert answers[0][0].user.preferred_login_name == GIGI
+    assert answers[0][1] == "grpc-status: 0"
 
 
 @pytest.mark.parametrize("peer", PEERS)

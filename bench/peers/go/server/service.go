@@ -25,7 +25,9 @@ func (a *authService) Healthz(context.Context, *messages.HealthzRequest) (*messa
 	return &messages.HealthzResponse{}, nil
 }
 
-func (a *authService) GetMyUser(ctx context.Context, _ *messages.GetMyUserRequest) (*messages.GetMyUserResponse, error) {
+func (a *authService) GetMyUser(
+	ctx context.Context, _ *messages.GetMyUserRequest,
+) (*messages.GetMyUserResponse, error) {
 	caller, err := a.store.caller(ctx)
 	if err != nil {
 		return nil, err

@@ -1,9 +1,11 @@
-// WorkOS's own emulator, which comes in its command line tool, with one user who has signed in some times.
+// WorkOS's own emulator, as its command line tool has it on npm, with one user who has signed in some times. The one of
+// the repository workos/emulate has gone on from there; npm has no package of it.
 //
-//   node bench/peers/workos-emulator/emulator.mjs --listen 127.0.0.1:4100 [--sessions 10] [--keys 1000]
+//   node bench/peers/workos_emulator/emulator.mjs --listen 127.0.0.1:4100 [--sessions 10] [--keys 1000]
 //
-// Prints the path that lists the user's sessions, and then `ready`. It answers each API key 999 times a minute, so there
-// are many: `sk_test_000001` and so on. Of the address only the port counts, as the emulator listens on all of them.
+// Prints the path that lists the user's sessions, and then `ready`. It answers each API key 999 times a minute, so
+// there are many: `sk_test_000001` and so on. Of the address only the port counts, for the emulator listens on all of
+// the machine's. Sessions are made by signing in, of which it takes 999 a minute, too. Lists are never cut into pages.
 import { parseArgs } from "node:util";
 import { createEmulator } from "workos/emulate";
 
