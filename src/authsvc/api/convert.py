@@ -23,8 +23,12 @@ _NO_LANGUAGE = "und"
 def fill_timestamp(target: Timestamp, microseconds: int | None) -> None:
     """Set `target` to a time of the store; None leaves it unset."""
     if microseconds is not None:
-        target.seconds, fraction = divmod(microseconds, SECOND)
-        target.nanos = fraction * 1_000
+        _fill_time(target, microseconds)
+
+
+def _fill_time(target: Timestamp, microseconds: int) -> None:
+    target.seconds, fraction = divmod(microseconds, SECOND)
+    target.nanos = fraction * 1_000
 
 
 def fill_user(target: UserMessage, user: User) -> None:
@@ -56,17 +60,19 @@ def fill_session(target: SessionMessage, session: Session) -> None:
 
 def fill_grant(target: UserGrant, grant: Grant) -> None:
     """Fill in a grant with the names of its organization and project."""
-    role_keys = grant.role_keys.split("\n") if grant.role_keys else []
     target.org_id = str(grant.org_id)
     target.project_id = str(grant.project_id)
     target.user_id = str(grant.user_id)
-    target.roles.extend(role_keys)
-    target.role_keys.extend(role_keys)
+    if grant.role_keys:
+        role_keys = grant.role_keys.split("\n")
+        target.roles.extend(role_keys)
+        target.role_keys.extend(role_keys)
     target.org_name = grant.org_name
     target.org_domain = grant.org_domain or ""
     target.grant_id = str(grant.id)
     target.project_name = grant.project_name
-    target.project_grant_id = str(grant.project_grant_id or "")
+    if grant.project_grant_id:
+        target.project_grant_id = str(grant.project_grant_id)
     target.user_type = grant.user_type  # type: ignore[assignment]
     target.state = grant.state  # type: ignore[assignment]
     _fill_details(target.details, grant)
@@ -82,8 +88,8 @@ def fill_list_details(target: ListDetails, page: GrantPage) -> None:
 def _fill_details(target: ObjectDetails, row: User | Session | Grant) -> None:
     target.sequence = row.sequence
     target.resource_owner = str(row.org_id)
-    fill_timestamp(target.creation_date, row.created_at)
-    fill_timestamp(target.change_date, row.changed_at)
+    _fill_time(target.creation_date, row.created_at)
+    _fill_time(target.change_date, row.changed_at)
 
 
 def _fill_human(target: Human, user: User) -> None:

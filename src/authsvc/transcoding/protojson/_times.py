@@ -32,12 +32,12 @@ def timestamp_text(seconds: int, nanos: int) -> str:
         ValueError: it is outside the years 1 to 9999, or its nanos are.
 
     """
-    return f"{_moment(seconds, nanos)}{_fraction(nanos)}Z"
+    return f"{_clock(seconds, nanos)}{_fraction(nanos)}Z"
 
 
 def timestamp_millis(seconds: int, nanos: int) -> str:
     """Write a Timestamp in UTC with exactly 3 fractional digits; raises as `timestamp_text` does."""
-    return f"{_moment(seconds, nanos)}.{nanos // 1_000_000:03}Z"
+    return f"{_clock(seconds, nanos)}.{nanos // 1_000_000:03}Z"
 
 
 def read_timestamp(value: object) -> tuple[int, int]:
@@ -94,7 +94,7 @@ def read_duration(value: object) -> tuple[int, int]:
     return (-seconds, -nanos) if sign else (seconds, nanos)
 
 
-def _moment(seconds: int, nanos: int) -> str:
+def _clock(seconds: int, nanos: int) -> str:
     if not _FIRST_SECOND <= seconds <= _LAST_SECOND or not 0 <= nanos < NANOS:
         raise ValueError("not a time")
     day, second = divmod(seconds, _DAY)

@@ -27,8 +27,7 @@ def well_known_encoder(descriptor: Descriptor, encode_of: Callable[[Descriptor],
     if descriptor.full_name == ANY_TYPE:
         return _any(descriptor, encode_of)
     if descriptor.full_name == "google.protobuf.Timestamp":
-        text = timestamp_millis if style.millis else timestamp_text
-        return lambda message: text(message.seconds, message.nanos)
+        return _timestamp_millis if style.millis else _timestamp
     return _ENCODERS[descriptor.full_name]
 
 
@@ -54,6 +53,14 @@ def _any(descriptor: Descriptor, encode_of: Callable[[Descriptor], Encode]) -> E
         return {"@type": message.type_url, **({"value": value} if kind.full_name in WELL_KNOWN else value)}
 
     return encode
+
+
+def _timestamp(message: Any) -> str:
+    return timestamp_text(message.seconds, message.nanos)
+
+
+def _timestamp_millis(message: Any) -> str:
+    return timestamp_millis(message.seconds, message.nanos)
 
 
 def _duration(message: Any) -> str:
