@@ -83,7 +83,7 @@ class Site:
         fields = Path(f"/proc/{self.worker}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICK
 
-    def endures(self, attack: Attack, *, memory: int = 8 * MIB, cpu: float = 2.0, seconds: float = 0.3) -> Figures:
+    def endures(self, attack: Attack, *, memory: int = 8 * MIB, cpu: float = 2.0, seconds: float = 0.2) -> Figures:
         """Attack while the other client calls, again and again for some seconds; what it cost must be within bounds.
 
         On a shared machine the other client may be late for other reasons: a bad time counts when it is seen in each
