@@ -70,6 +70,10 @@ class Plan:
         """The organization of a user."""
         return (user - 1) % self.orgs + 1
 
+    def grant_counts(self) -> Iterator[int]:
+        """How many grants each of the people has."""
+        return chain(repeat(self.grants, self.users), CROWDED["grants"], repeat(0, sum(CROWDED["sessions"])))
+
     def loads(self) -> Iterator[Load]:
         """All rows, those first that others point to."""
         stamps = {"sequence": 1, "created_at": self.start, "changed_at": self.start}
@@ -101,11 +105,12 @@ class Plan:
         rows = (
             (
                 *(u, self.org_of(u), name := f"user{u}", name, f"First{u} Last{u}", f"First{u}", f"Last{u}"),
-                *(f"{name}@org{self.org_of(u)}.example", u, at := self.at(u, self.people), at),
+                *(f"{name}@org{self.org_of(u)}.example", grants, u, at := self.at(u, self.people), at),
             )
-            for u in range(1, self.people + 1)
+            for u, grants in enumerate(self.grant_counts(), start=1)
         )
-        return Load("users", constants, (*names, "sequence", "created_at", "changed_at"), rows, self.people)
+        kept = ("grant_count", "sequence", "created_at", "changed_at")
+        return Load("users", constants, (*names, *kept), rows, self.people)
 
     def _agents(self) -> Load:
         count = self.users + len(CROWDED["sessions"])
@@ -140,8 +145,7 @@ class Plan:
         """On the project of as many organizations, the own one first."""
 
         def holders() -> Iterator[tuple[int, int]]:
-            sizes = chain(repeat(self.grants, self.users), CROWDED["grants"])
-            for user, size in enumerate(sizes, start=1):
+            for user, size in enumerate(self.grant_counts(), start=1):
                 for step in range(size):
                     yield user, (self.org_of(user) - 1 + step) % self.orgs + 1
 

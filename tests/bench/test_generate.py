@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -56,6 +57,17 @@ def test_there_is_what_was_asked_for(filled: Path) -> None:
     database = filled / "authsvc.db"
     found = {table: count(database, table) for table in ("users", "sessions", "user_grants")}
     assert found == {"users": USERS + 614, "sessions": 3 * USERS + 610, "user_grants": 5 * USERS + 51_110}
+
+
+@pytest.mark.parametrize("grants", [5, 0, 7])
+def test_the_numbers_of_grants(filled: Path, tmp_path: Path, grants: int) -> None:
+    """Each user's number of grants is that of the rows there are, however many were asked for."""
+    database = Path(shutil.copy(filled / "empty.db", tmp_path))
+    assert generate(database, "--grants", str(grants)).returncode == 0
+    wrong = "SELECT id FROM users WHERE grant_count <> (SELECT count(*) FROM user_grants WHERE user_id = users.id)"
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute(wrong).fetchall() == []
+        assert connection.execute("SELECT grant_count FROM users WHERE id = 1").fetchall() == [(grants,)]
 
 
 def test_the_database_is_whole(filled: Path) -> None:

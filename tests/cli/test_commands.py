@@ -268,8 +268,8 @@ def test_migrate_tells_what_it_did(tmp_path: Path) -> None:
     """`migrate` says from where to where, and the second time that there was nothing to do."""
     path = tmp_path / "folder" / "a.db"
     url = f"sqlite:///{path}"
-    assert authsvc("migrate", database_url=url).stdout == f"{path}: from empty to revision 0003\n"
-    assert command("migrate", "--database-url", url).stdout == f"{path}: already at revision 0003\n"
+    assert authsvc("migrate", database_url=url).stdout == f"{path}: from empty to revision 0004\n"
+    assert command("migrate", "--database-url", url).stdout == f"{path}: already at revision 0004\n"
 
 
 def test_what_is_no_database(tmp_path: Path) -> None:

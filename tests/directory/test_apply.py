@@ -80,7 +80,7 @@ async def test_rows_hold_what_the_file_says(writes: Writes, rows: Any) -> None:
         ("read", ""),
         ("draw", "Draws"),
     ]
-    assert await rows("SELECT id, type, state, user_name, login, display_name, secret_hash FROM users") == [
+    assert await rows("SELECT id, type, state, user_name, login, display_name, secret_hash FROM users ORDER BY id") == [
         (100, 1, 1, "gigi", "gigi", "Gigi Giraffe", None),
         (101, 2, 1, "bot", "bot", "Bot", "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA"),
     ]

@@ -190,7 +190,7 @@ def test_rows_of_0001(tmp_path: Path) -> None:
     """What was there stays; sessions are of an unknown sign-in, over in a year, and ended when they last changed."""
     path = _database_of_0001(tmp_path)
     earliest = now() + LIFETIME
-    assert migrate(path) == ("0001", "0003")
+    assert migrate(path) == ("0001", schema.REVISION)
     columns = "id, agent_id, user_id, state, sequence, created_at, changed_at, auth_method, ended_at, ulid, org_id"
     assert _sql(path, f"SELECT {columns}, ip_address, user_agent FROM sessions ORDER BY id") == [
         (4, 3, 2, 1, 4, 40, 41, 10, None, None, None, None, None),
@@ -379,7 +379,7 @@ def test_a_newer_database(tmp_path: Path) -> None:
     path = _at(tmp_path, "9999")
     with pytest.raises(StartupError) as caught:
         migrate(path)
-    assert str(caught.value) == "the database is at revision 9999, newer than this version knows (0003)"
+    assert str(caught.value) == "the database is at revision 9999, newer than this version knows (0004)"
     assert _sql(path, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
@@ -395,9 +395,9 @@ async def test_opening_checks_the_revision(tmp_path: Path) -> None:
     path = tmp_path / "authsvc.db"
     migrate_it = "; run `authsvc migrate`"
     for revision, sentence in {
-        "0001": f"the database is at revision 0001, this version needs 0003{migrate_it}",
-        "0004": "the database is at revision 0004, newer than this version knows (0003)",
-        "9999": "the database is at revision 9999, newer than this version knows (0003)",
+        "0001": f"the database is at revision 0001, this version needs 0004{migrate_it}",
+        "0005": "the database is at revision 0005, newer than this version knows (0004)",
+        "9999": "the database is at revision 9999, newer than this version knows (0004)",
     }.items():
         _at(tmp_path, revision)
         with pytest.raises(StartupError) as caught:

@@ -157,6 +157,35 @@ def test_rows_of_0001(empty: Postgres) -> None:
     assert server().ask("SELECT id, changed_at FROM sessions ORDER BY id", empty) == [(4, 41), (5, 51)]
 
 
+GRANTS_OF_0003 = """
+INSERT INTO orgs VALUES (1, 'Savanna', 1, 1, 10, 10);
+INSERT INTO projects VALUES (2, 1, 'Map', 2, 20, 20);
+INSERT INTO users (id, org_id, type, state, user_name, login, display_name, first_name, last_name, nick_name,
+  preferred_language, gender, avatar_url, email, email_verified, phone, phone_verified, description, access_token_type,
+  sequence, created_at, changed_at)
+  SELECT n, 1, 1, 1, 'u' || n, 'u' || n, '', '', '', '', '', 0, '', '', false, '', false, '', 0, n, n, n
+  FROM generate_series(1, 3) AS n;
+INSERT INTO user_grants SELECT n, 1 + n % 2, 1, 2, NULL, '', 1 + n % 2, n, n, n FROM generate_series(1, 5) AS n
+"""
+
+
+def test_grants_of_0003(empty: Postgres) -> None:
+    """Each user gets the number of grants, active or not, that are there; going back leaves the users as they were."""
+
+    def fill(connection: Connection) -> None:
+        _step(connection, "0003")
+        for sql in GRANTS_OF_0003.split(";"):
+            connection.execute(text(sql))
+
+    _on(empty, fill)
+    before = server().ask("SELECT * FROM users ORDER BY id", empty)
+    assert migrate(empty) == ("0003", schema.REVISION)
+    users = server().ask("SELECT * FROM users ORDER BY id", empty)
+    assert users == [(*user, grants) for user, grants in zip(before, (2, 3, 0), strict=True)]
+    _on(empty, lambda connection: _step(connection, "0003", down=True))
+    assert server().ask("SELECT * FROM users ORDER BY id", empty) == before
+
+
 async def _change(database: Postgres) -> int:
     executor = PostgresExecutor(database)
     writes = Writes(executor)

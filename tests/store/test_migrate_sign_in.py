@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 
 import authsvc.store
 from authsvc.store.migrate import migrate
+from authsvc.store.schema import REVISION
 
 HASH = "ab" * 32
 # Every table of 0002 has a row, with all that it can hold.
@@ -94,23 +95,24 @@ def test_rows_of_0002(tmp_path: Path) -> None:
     """Every row stays as it was; what is new in it is empty, and nobody may impersonate."""
     path = _of_0002(tmp_path)
     before = {table: _rows(path, table) for table in TABLES}
-    assert migrate(path) == ("0002", "0003")
+    _go(path, "0003")
     for table in TABLES:
         (old,), (new,) = before[table], _rows(path, table)
         assert {name: new[name] for name in old} == old
         assert {value for name, value in new.items() if name not in old} <= {None, 0}
     assert _rows(path, "pragma_foreign_key_check") == []
-    assert migrate(path) == ("0003", "0003")
+    assert migrate(path) == ("0003", REVISION)
 
 
 def test_rows_of_0003(tmp_path: Path) -> None:
-    """Migrating a database of 0003 that is full of what it can hold changes nothing in it."""
+    """Migrating a database of 0003 that is full of what it can hold adds the number of grants, and changes nothing."""
     path = _of_0002(tmp_path)
-    migrate(path)
+    _go(path, "0003")
     _run(path, ROWS_OF_0003)
     before = {table: _rows(path, table) for table in (*TABLES, *NEW, "attempts", "used_assertions")}
     assert all(before.values())
-    assert migrate(path) == ("0003", "0003")
+    before["users"] = [{**row, "grant_count": 1} for row in before["users"]]
+    assert migrate(path) == ("0003", REVISION)
     assert {table: _rows(path, table) for table in before} == before
     assert _rows(path, "pragma_foreign_key_check") == []
 

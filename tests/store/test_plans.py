@@ -22,6 +22,7 @@ from authsvc.store.connections import Raw
 from authsvc.store.deliveries import Deliveries
 from authsvc.store.devices import DeviceCodes
 from authsvc.store.executor import Prepared
+from authsvc.store.grant_counts import _recounted
 from authsvc.store.impersonations import Impersonators
 from authsvc.store.machines import Machines
 from authsvc.store.postgres import PostgresExecutor
@@ -40,7 +41,7 @@ INSERT INTO orgs SELECT n, 'Org ' || n, 1, n, n, n, NULL FROM generate_series(1,
 INSERT INTO org_domains SELECT n || '.example', n, true FROM generate_series(1, {MANY}) AS n;
 INSERT INTO projects SELECT n, n, 'Project', n, n, n FROM generate_series(1, {MANY}) AS n;
 INSERT INTO users SELECT n, n, 1 + (n % 100 = 0)::int, 1, 'u' || n, 'u' || n, '', '', '', '', 'en', 0, '',
-  n || '@x.example', true, '', false, NULL, '', NULL, 0, n, n, n, NULL, 'x' || n, NULL, NULL, NULL, false
+  n || '@x.example', true, '', false, NULL, '', NULL, 0, n, n, n, NULL, 'x' || n, NULL, NULL, NULL, false, 1
   FROM generate_series(1, {MANY}) AS n;
 INSERT INTO machine_keys SELECT n, n, '', NULL, n, n, n FROM generate_series(1, {MANY}) AS n;
 INSERT INTO clients SELECT n, 'c' || n, '', 1, NULL, false, false, '', '', '', 0, 'RS256', NULL, n, n, n
@@ -105,6 +106,7 @@ def _statements(database: Postgres) -> list[Prepared]:
     for build in (_alive, _revoke_authorizations, _revoke_tokens):
         for owner in owners:
             executor.prepare(build(owner))
+    executor.prepare(_recounted())
     return list(executor.prepared.values())
 
 

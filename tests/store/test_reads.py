@@ -190,7 +190,7 @@ async def test_sessions_are_bounded(store: Store) -> None:
     await store.apply(_people(more=_sessions('id: 41, user: "11", createdAt: 2020-01-01T00:00:00Z')))
     columns = (
         "1, 1, 1, 'u' || n, 'u' || n, '', '', '', '', '', 0, '', '', false, '', false, NULL, '', NULL, 0, 1, 1, 1, "
-        "NULL, NULL, NULL, NULL, NULL, false"
+        "NULL, NULL, NULL, NULL, NULL, false, 0"
     )
     last = 999 + MAX_SESSIONS + 5
     numbers = f"WITH RECURSIVE s (n) AS (SELECT 1000 UNION ALL SELECT n + 1 FROM s WHERE n < {last})"

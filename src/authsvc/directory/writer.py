@@ -15,7 +15,8 @@ from authsvc.directory.report import Report
 from authsvc.directory.rows import Entry, entries
 from authsvc.domain.clock import Clock, now
 from authsvc.store.executor import Transaction
-from authsvc.store.schema import org_domains, orgs, project_roles, projects, sessions
+from authsvc.store.grant_counts import recount
+from authsvc.store.schema import org_domains, orgs, project_roles, projects, sessions, user_grants
 from authsvc.store.writes import Writes
 
 # Rows without an id of their own: the column that names their owner, and what each row holds.
@@ -48,6 +49,7 @@ async def apply(writes: Writes, document: Document, clock: Clock = now) -> Repor
             await _remove_parts(writes, tx, entry)
         changing = {(entry.table, entry.values["id"]) for entry in touched}
         endings = [entry for entry in rows if await ends(writes, tx, entry)]
+        granted: set[int] = set()
         for entry in rows:
             is_touched = (entry.table, entry.values["id"]) in changing
             values = await settled(writes, tx, entry)
@@ -55,8 +57,11 @@ async def apply(writes: Writes, document: Document, clock: Clock = now) -> Repor
                 tx, entry.table, values, owner=entry.owner, touched=is_touched, stamp=entry.stamp
             )
             report.count(entry.table.name, outcome)
+            if entry.table is user_grants and outcome != "unchanged":
+                granted.add(entry.values["user_id"])
             if is_touched:
                 await _add_parts(writes, tx, entry)
+        await recount(writes, tx, granted)
         for entry in endings:
             report.count(sessions.name, "changed", await end(writes, tx, entry, clock()))
     return report

@@ -28,7 +28,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The revision that this code reads and writes: the newest in `migrations`, checked at every start."""
 
 metadata = MetaData(
@@ -173,6 +173,8 @@ users = Table(
     Column("totp", Text),
     Column("totp_step", BigInteger),
     Column("may_impersonate", Boolean, nullable=False, server_default=false()),
+    # How many rows of `user_grants` there are of the user: see grant_counts.py, which whoever writes these calls.
+    Column("grant_count", Integer, nullable=False, server_default="0"),
     UniqueConstraint("org_id", "user_name"),
     UniqueConstraint("org_id", "login"),
     Index(None, "ulid", unique=True),
