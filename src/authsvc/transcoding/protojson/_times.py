@@ -114,7 +114,8 @@ def _fraction(nanos: int) -> str:
     if nanos % 1_000:
         return f".{nanos:09}"
     micros = nanos // 1_000
-    return f".{micros:06}" if micros % 1_000 else f".{micros // 1_000:03}"
+    # A number formatted with a width takes three times as long.
+    return "." + (str(micros).zfill(6) if micros % 1_000 else str(micros // 1_000).zfill(3))
 
 
 def _nanos(fraction: str | None) -> int:
