@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Collection, Mapping
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote
@@ -40,6 +41,11 @@ _DATABASE_URL = re.compile(r"sqlite:///([^?#]+)")
 _DEFAULT_DATABASE = Path("var/authsvc.db")
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
 _DAY = 86_400
+MOST_WORKERS = 256
+
+
+ADDRESSES = ("listen", "grpc_listen", "metrics_listen")
+"""The settings that are addresses to listen on, which are taken once."""
 
 
 class Address(NamedTuple):
@@ -134,8 +140,14 @@ class Settings(BaseModel):
     grpc_listen: Annotated[Address | None, BeforeValidator(_off)] = Field(
         default=Address("127.0.0.1", 50051), description="HOST:PORT of grpcio's own server, or `off`"
     )
+    metrics_listen: Annotated[Address | None, BeforeValidator(_off)] = Field(
+        default=None, description="HOST:PORT where /metrics tells Prometheus how many calls are in flight, or `off`"
+    )
     workers: int | None = Field(
-        default=None, ge=1, le=256, description="how many workers share each address; one for each core if not set"
+        default=None,
+        ge=1,
+        le=MOST_WORKERS,
+        description="how many workers share each address; one for each core if not set",
     )
     database_url: Annotated[Database, BeforeValidator(_database)] = Field(
         default=_DEFAULT_DATABASE,
@@ -285,7 +297,7 @@ class Settings(BaseModel):
 
     def worker_count(self) -> int:
         """How many workers share each address."""
-        return self.workers or _cores()
+        return self.workers or min(_cores(), MOST_WORKERS)
 
     def cors(self) -> Cors:
         """Which pages of other origins may call. Raises `ValueError` for a policy that is not safe."""
@@ -326,8 +338,10 @@ class Settings(BaseModel):
             raise ValueError("database_replica_url needs database_url to be postgresql://…")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key must be set together")
-        if self.grpc_listen == self.listen and self.listen.port:
-            raise ValueError("listen and grpc_listen must not be the same address")
+        for one, other in combinations(ADDRESSES, 2):
+            address = getattr(self, one)
+            if address and address.port and address == getattr(self, other):
+                raise ValueError(f"{one} and {other} must not be the same address")
         if self.tls_cert and self.tls_key:
             _check_pair(self.tls_cert, self.tls_key)
         return self
