@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -89,8 +90,10 @@ class Server(uvicorn.Server):
     """uvicorn, which says when it listens."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
+        """Listen, and say so. What is there is kept from the garbage collector, as in authsvc's workers."""
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
         print("ready", flush=True)
 
 

@@ -169,7 +169,7 @@ def workers(bench: Bench) -> None:
         trials = []
         for count in (1, 2):
             service = stack.enter_context(authsvc(filled.url, workers=count, pinned=False))
-            load = bench.load(connections=4 * CONNECTIONS, pinned=False)
+            load = bench.load(connections=16 * CONNECTIONS, pinned=False)
             ask = (Door.JSON, GRANTS, CASES[GRANTS])
             trials.append(trial("workers", crew(count), service, ask, filled.tokens, load))
         bench.play(trials)

@@ -44,6 +44,13 @@ class Frames:
 
         A message is decompressed only when it is asked for. One too large is refused as soon as its prefix is known.
         """
+        if not self._buffer and len(data) >= _PREFIX.size:
+            flags, length = _PREFIX.unpack_from(data)
+            if not flags and len(data) == _PREFIX.size + length <= self._limit:
+                return iter((data[_PREFIX.size :],))  # what nearly every request is: one message in one piece
+        return self._cut(data)
+
+    def _cut(self, data: bytes) -> Iterator[bytes]:
         self._buffer += data
         while len(self._buffer) >= _PREFIX.size:
             flags, length = _PREFIX.unpack_from(self._buffer)

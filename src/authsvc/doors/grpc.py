@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from google.protobuf.message import DecodeError, Message
 from grpc import Compression, StatusCode
 
-from authsvc.doors.asgi_types import Headers, Receive, Scope, Send
+from authsvc.doors.asgi_types import Headers, Scope
 from authsvc.doors.frames import ACCEPTED_ENCODINGS, Frames, frame
 from authsvc.doors.http import HttpExchange
-from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import accepted_encodings, header
 from authsvc.rpc.method import Method
 from authsvc.rpc.status import Status, StatusError
@@ -43,12 +42,10 @@ def unknown_method(path: str, methods: Mapping[str, Method]) -> Status:
 class GrpcExchange(HttpExchange):
     """A call whose request body is a row of frames."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits) -> None:
-        super().__init__(scope, receive, send, limits)
-        self._frames: Frames | None = None
-        self._messages: Iterator[bytes] = iter(())
-        self._encoding: bytes | None = None
-        self.started = False
+    started = False
+    _frames: Frames | None = None
+    _messages: Iterator[bytes] = iter(())
+    _encoding: bytes | None = None
 
     def decode_chunk(self, chunk: bytes) -> bytes:
         """The frames in a piece of the body."""

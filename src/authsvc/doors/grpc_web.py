@@ -24,7 +24,7 @@ from authsvc.doors.limits import Limits
 from authsvc.doors.metadata import header, header_pairs, status_trailers
 from authsvc.rpc.call import Metadata
 from authsvc.rpc.method import Method
-from authsvc.rpc.status import Status, StatusError
+from authsvc.rpc.status import OK, Status, StatusError
 
 _BINARY = frozenset({b"application/grpc-web", b"application/grpc-web+proto"})
 _TEXT = frozenset({b"application/grpc-web-text", b"application/grpc-web-text+proto"})
@@ -135,6 +135,13 @@ class GrpcWebExchange(GrpcExchange):
 
 
 def _trailer_frame(status: Status, trailing: Metadata) -> bytes:
+    return _SUCCESS if status is OK and not trailing else _packed(status, trailing)
+
+
+def _packed(status: Status, trailing: Metadata) -> bytes:
     pairs = [(key.decode(), value.decode()) for key, value in status_trailers(status, trailing)]
     framed: bytes = wrap_message(trailers=True, compressed=False, message=pack_trailers(pairs))
     return framed
+
+
+_SUCCESS = _packed(OK, ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import ClassVar, TypeVar
@@ -112,9 +112,9 @@ class HttpExchange(ABC):
         """Whether more of the request body is to come."""
         return not self._incoming.over
 
-    async def chunk(self) -> bytes:
+    def chunk(self) -> Awaitable[bytes]:
         """The next piece of the request body; `more_body` tells whether another follows."""
-        return await self._incoming.chunk()
+        return self._incoming.chunk()
 
     @abstractmethod
     async def receive(self) -> Message | None:

@@ -81,14 +81,14 @@ class JsonExchange(HttpExchange):
 
     door = "json"
     malformed = StatusCode.INVALID_ARGUMENT
+    _initial: Metadata = ()
+    _started = False
+    _broken = False
+    _http_status: int | None = None  # where HTTP has a better one than the table
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, limits: Limits, matched: Matched) -> None:
         super().__init__(scope, receive, send, limits)
         self._matched = matched
-        self._initial: Metadata = ()
-        self._started = False
-        self._broken = False
-        self._http_status: int | None = None  # where HTTP has a better one than the table
 
     def metadata(self) -> Metadata:
         """Only what is meant for the call: other headers of a browser are none of a servicer's business."""
