@@ -121,6 +121,7 @@ class Server:
     address: str
     grpcio_address: str
     log: Path
+    metrics_address: str = ""
 
     def token(self, login_name: str, agent: str | None = None, ttl: str = "1h") -> str:
         """A new access token."""
@@ -158,7 +159,9 @@ def serving(database_url: str, log: Path, *flags: str, **settings: str | None) -
         guard.cancel()
         assert lines[-1:] == ["ready"], f"the server did not start: {log.read_text()}"
         scheme, address, grpcio_address = _addresses(lines)
-        yield Server(process, database_url, f"{scheme}://{address}", address, grpcio_address, log)
+        metrics = re.search(r"listening on http://(\S+)/metrics", "\n".join(lines))
+        url, metrics_address = f"{scheme}://{address}", metrics[1] if metrics else ""
+        yield Server(process, database_url, url, address, grpcio_address, log, metrics_address)
     finally:
         guard.cancel()
         process.terminate()

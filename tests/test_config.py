@@ -47,6 +47,7 @@ def test_defaults() -> None:
     assert load({}, {}).model_dump() == {
         "listen": ("127.0.0.1", 8080),
         "grpc_listen": ("127.0.0.1", 50051),
+        "metrics_listen": None,
         "workers": None,
         "database_url": Path("var/authsvc.db"),
         "database_replica_url": None,
@@ -101,6 +102,8 @@ GOOD: list[tuple[str, str, object, object]] = [
     ("listen", "[::]:0", '"[::]:0"', Address("::", 0)),
     ("listen", "[fe80::1%eth0]:1", '"[fe80::1%eth0]:1"', Address("fe80::1%eth0", 1)),
     ("grpc_listen", "off", '"off"', None),
+    ("metrics_listen", "off", '"off"', None),
+    ("metrics_listen", "0.0.0.0:9090", '"0.0.0.0:9090"', Address("0.0.0.0", 9090)),
     ("grpc_listen", "a.example:1", '"a.example:1"', Address("a.example", 1)),
     ("database_url", "sqlite:///var/x.db", '"sqlite:///var/x.db"', Path("var/x.db")),
     ("database_url", "sqlite:////var/x.db", '"sqlite:////var/x.db"', Path("/var/x.db")),
@@ -355,6 +358,9 @@ def test_contradictions(tmp_path: Path, pair: tuple[str, str]) -> None:
     assert refusal({"grpc_listen": "127.0.0.1:9000"}, same) == f"AUTHSVC_LISTEN, --grpc-listen: {SAME}"
     assert refusal({"listen": "127.0.0.1:50051"}) == f"--listen: {SAME}"
     assert refusal({"grpc_listen": "127.0.0.1:8080"}) == f"--grpc-listen: {SAME}"
+    for name in ("listen", "grpc_listen"):
+        told = f"--metrics-listen: {name} and metrics_listen must not be the same address"
+        assert refusal({"metrics_listen": str(getattr(Settings(), name))}) == told
 
 
 def test_no_contradictions(pair: tuple[str, str]) -> None:

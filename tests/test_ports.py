@@ -16,13 +16,14 @@ _LOOPBACK = Address("127.0.0.1", 0)
 
 
 def test_what_is_claimed_cannot_be_claimed_again() -> None:
-    """Neither port can be had a second time while the first claim lasts, and both can afterwards."""
+    """No port can be had a second time while the first claim lasts, and all can afterwards."""
     with claim(_settings(_LOOPBACK, _LOOPBACK)) as ports:
         web, grpcio = ports.address, ports.grpcio_address
         assert grpcio
         for setting, settings in (
             ("listen", _settings(web, "off")),
             ("grpc_listen", _settings(_LOOPBACK, grpcio)),
+            ("metrics_listen", _settings(_LOOPBACK, metrics_listen=web)),
         ):
             with pytest.raises(StartupError, match=f"^{setting}: cannot listen on 127.0.0.1:[0-9]+: Address already"):
                 claim(settings)
@@ -73,8 +74,8 @@ def _taken(listener: socket.socket) -> int:
     return taken
 
 
-def _settings(listen: Address, grpc_listen: Address | str = "off") -> Settings:
-    return Settings.model_validate({"listen": listen, "grpc_listen": grpc_listen})
+def _settings(listen: Address, grpc_listen: Address | str = "off", metrics_listen: Address | str = "off") -> Settings:
+    return Settings.model_validate({"listen": listen, "grpc_listen": grpc_listen, "metrics_listen": metrics_listen})
 
 
 def test_connections_that_linger_do_not_keep_the_port() -> None:

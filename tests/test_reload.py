@@ -91,6 +91,7 @@ def test_wrong_settings_change_nothing(database: str, file: Path) -> None:
             (f"{file}: workers: input should be greater than or equal to 1", f"{_PORTS}workers = 0"),
             ("listen cannot change while the service runs", 'listen = "127.0.0.1:1"\ngrpc_listen = "off"'),
             ("grpc_listen cannot change while the service runs", 'listen = "127.0.0.1:0"\ngrpc_listen = "127.0.0.1:0"'),
+            ("metrics_listen cannot change while the service runs", f'{_PORTS}metrics_listen = "127.0.0.1:0"'),
             (f"secret_key_file: {no_key} must hold 32", f'{_PORTS}workers = 3\nsecret_key_file = "{no_key}"'),
         ):
             file.write_text(wrong)

@@ -33,7 +33,7 @@ async def test_the_web_worker_keeps_house(new_database: Path, tmp_path: Path, mo
     """It deletes what is over and takes in its keys while it serves, and stops with nothing left running."""
     started: list[workers.Start] = []
 
-    def run(_settings: object, _link: object, start: workers.Start, _node: int) -> None:
+    def run(_settings: object, _link: object, start: workers.Start, *_: object) -> None:
         started.append(start)
 
     monkeypatch.setattr(workers, "_run", run)
@@ -70,7 +70,7 @@ async def test_another_web_worker_leaves_the_house_alone(new_database: Path, mon
     """Only the first web worker deletes what is over and sends webhooks."""
     begun: list[object] = []
     started: list[workers.Start] = []
-    monkeypatch.setattr(workers, "_run", lambda _settings, _link, start, _node: started.append(start))
+    monkeypatch.setattr(workers, "_run", lambda _settings, _link, start, *_: started.append(start))
     monkeypatch.setattr(Purge, "start", begun.append)
     monkeypatch.setattr(Dispatcher, "start", begun.append)
     settings = Settings(database_url=new_database)

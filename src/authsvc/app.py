@@ -52,6 +52,7 @@ from authsvc.store.reads import Reads
 from authsvc.store.revision import answers
 from authsvc.store.writes import Writes
 from authsvc.telemetry.calls import CallLog
+from authsvc.telemetry.in_flight import Counts
 from authsvc.transcoding import Transcoder
 from authsvc.web.account import account_page, keep_account_client
 from authsvc.web.docs import docs
@@ -142,8 +143,10 @@ def _of_workos(method: Method) -> bool:
     return method.descriptor.containing_service.file.package == USER_MANAGEMENT.file.package
 
 
-async def open_service(settings: Settings, node: int | None = None) -> Service:
+async def open_service(settings: Settings, node: int | None = None, in_flight: Counts | None = None) -> Service:
     """Open the store and build every method; `node` tells this process's ids from those of others.
+
+    Calls are counted in `in_flight` while they wait for something.
 
     Raises:
         StartupError: the database does not have the schema this version needs, the file with the secret key cannot be
@@ -172,7 +175,7 @@ async def open_service(settings: Settings, node: int | None = None) -> Service:
         raise StartupError(str(error)) from None
     foreign = ForeignTokens(settings.issuers())
     users = Authenticator(reads, foreign=foreign if settings.trusted_issuers else None, watch=activity)
-    pipeline = Pipeline(users, keys, CallLog(), settings.call_timeout, settings.max_calls)
+    pipeline = Pipeline(users, keys, CallLog(), settings.call_timeout, settings.max_calls, in_flight=in_flight)
     api: list[tuple[ServiceDescriptor, object]] = [
         (AUTH, AuthServicer(reads)),
         (ACCOUNT, AccountServicer(accounts)),

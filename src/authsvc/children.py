@@ -31,11 +31,13 @@ _fork = multiprocessing.get_context("fork")
 class Child:
     """One worker: how to run it, and its process while it runs.
 
-    It reports over its link: the address where it serves, or a sentence that says why it cannot.
+    It reports over its link: the address where it serves, or a sentence that says why it cannot. It counts its calls in
+    the `row` of the tally, which is no other's.
     """
 
-    def __init__(self, name: str, settings: Settings, run: Callable[[Connection], None]) -> None:
+    def __init__(self, name: str, settings: Settings, run: Callable[[Connection], None], row: int = 0) -> None:
         self.name = name
+        self.row = row
         self.process: BaseProcess | None = None
         self.link: Connection | None = None
         self.address: Address | None = None

@@ -5,13 +5,13 @@ Every setting has one name: `listen` in the file, `AUTHSVC_LISTEN` in the enviro
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import ssl
 from collections.abc import Collection, Mapping
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import unquote
@@ -22,11 +22,11 @@ from authsvc.domain import account_page
 from authsvc.domain.authorizations import Terms
 from authsvc.domain.clock import SECOND
 from authsvc.domain.databases import EXAMPLE, Database, Postgres, is_postgres_url
-from authsvc.domain.signing_keys import ASYMMETRIC
-from authsvc.domain.urls import DEFAULT_PORTS, is_loopback, parts_of
+from authsvc.domain.urls import DEFAULT_PORTS, parts_of
 from authsvc.doors.cors import Cors, origin_mistake
 from authsvc.doors.limits import Limits
 from authsvc.errors import StartupError
+from authsvc.issuers import Foreign, foreign_issuers, listed, secure_url
 
 if TYPE_CHECKING:  # it brings a client for HTTP, which few commands need
     from authsvc.identity.foreign import TrustedIssuer
@@ -41,6 +41,11 @@ _DATABASE_URL = re.compile(r"sqlite:///([^?#]+)")
 _DEFAULT_DATABASE = Path("var/authsvc.db")
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - nothing is bound here
 _DAY = 86_400
+MOST_WORKERS = 256
+
+
+ADDRESSES = ("listen", "grpc_listen", "metrics_listen")
+"""The settings that are addresses to listen on, which are taken once."""
 
 
 class Address(NamedTuple):
@@ -106,13 +111,6 @@ def _off(value: Any) -> Any:
     return None if value == "off" else _address(value)
 
 
-def _list(value: Any) -> Any:
-    """In the environment and on the command line a list is a text with commas."""
-    if not isinstance(value, str):
-        return value
-    return [item.strip() for item in value.split(",")] if value.strip() else []
-
-
 def _issuer(value: Any) -> str:
     text = str(value)
     if not text:
@@ -120,89 +118,15 @@ def _issuer(value: Any) -> str:
     parts = parts_of(text)
     if mistake := origin_mistake(text) if parts else "must be an address such as https://auth.example.com":
         raise ValueError(mistake)
-    return _secure_url(text)
+    return secure_url(text)
 
 
 def _networks(value: Any) -> Any:
-    items = _list(value)
+    items = listed(value)
     try:
         return tuple(ip_network(str(item)) for item in items)
     except (TypeError, ValueError):
         raise ValueError("must be addresses or networks, for example 10.0.0.0/8, 2001:db8::1") from None
-
-
-def _secure_url(value: Any) -> str:
-    parts = parts_of(text := str(value))
-    if parts is None or parts.fragment or (parts.scheme == "http" and not is_loopback(parts.hostname)):
-        raise ValueError("must be an https address; http is only for localhost and loopback addresses")
-    return text
-
-
-def _issuer_url(value: Any) -> str:
-    if parts_of(text := str(value)) is None:
-        raise ValueError("must be an http or https address, just as in the claim iss")
-    return text
-
-
-def _algorithms(value: Any) -> Any:
-    items = _list(value)
-    if not items or not isinstance(items, list | tuple) or any(item not in ASYMMETRIC for item in items):
-        raise ValueError(f"must be some of {', '.join(ASYMMETRIC)}")
-    return tuple(items)
-
-
-_SecureUrl = Annotated[str, BeforeValidator(_secure_url)]
-_NotEmpty = Annotated[str, Field(min_length=1)]
-
-
-class _Foreign(BaseModel):
-    """Another issuer whose tokens are accepted, as it stands in the settings."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, strict=True)
-
-    issuer: Annotated[str, BeforeValidator(_issuer_url)]
-    audience: _NotEmpty
-    jwks_uri: _SecureUrl | None = None
-    introspection_uri: _SecureUrl | None = None
-    client_id: _NotEmpty | None = None
-    client_secret: _NotEmpty | None = Field(default=None, repr=False)
-    algorithms: Annotated[tuple[str, ...], BeforeValidator(_algorithms)] = ("RS256", "ES256", "EdDSA")
-    user_claim: _NotEmpty = "sub"
-
-    @model_validator(mode="after")
-    def _verifiable(self) -> _Foreign:
-        if not (self.jwks_uri or self.introspection_uri):
-            raise ValueError("needs jwks_uri or introspection_uri")
-        if bool(self.introspection_uri) != bool(self.client_id) or bool(self.client_id) != bool(self.client_secret):
-            raise ValueError("introspection_uri, client_id and client_secret must be set together")
-        return self
-
-
-def _foreign(value: Any) -> tuple[_Foreign, ...]:
-    """Read the list, which in the environment and on the command line is a JSON text; no sentence quotes a value."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value) if value.strip() else []
-        except ValueError:
-            raise ValueError("must be a list of tables, or a JSON text of one") from None
-    if not isinstance(value, list | tuple) or not all(isinstance(item, dict | _Foreign) for item in value):
-        raise ValueError("must be a list of tables, or a JSON text of one")
-    found = tuple(_one_foreign(number, item) for number, item in enumerate(value, start=1))
-    if len({each.issuer for each in found}) < len(found):
-        raise ValueError("must name each issuer once")
-    return found
-
-
-def _one_foreign(number: int, item: Any) -> _Foreign:
-    try:
-        return _Foreign.model_validate(item)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        # A key that is not known may be a secret that has slipped, and is not shown.
-        known = [str(part) for part in first["loc"][:1] if part in _Foreign.model_fields]
-        where = " ".join([f"number {number}", *known])
-        raise ValueError(f"{where}: {message[:1].lower() + message[1:]}") from None
 
 
 class Settings(BaseModel):
@@ -216,8 +140,14 @@ class Settings(BaseModel):
     grpc_listen: Annotated[Address | None, BeforeValidator(_off)] = Field(
         default=Address("127.0.0.1", 50051), description="HOST:PORT of grpcio's own server, or `off`"
     )
+    metrics_listen: Annotated[Address | None, BeforeValidator(_off)] = Field(
+        default=None, description="HOST:PORT where /metrics tells Prometheus how many calls are in flight, or `off`"
+    )
     workers: int | None = Field(
-        default=None, ge=1, le=256, description="how many workers share each address; one for each core if not set"
+        default=None,
+        ge=1,
+        le=MOST_WORKERS,
+        description="how many workers share each address; one for each core if not set",
     )
     database_url: Annotated[Database, BeforeValidator(_database)] = Field(
         default=_DEFAULT_DATABASE,
@@ -262,7 +192,7 @@ class Settings(BaseModel):
     session_idle: int = Field(
         default=7 * _DAY, ge=60, le=3650 * _DAY, description="how long a session may see no activity"
     )
-    trusted_issuers: Annotated[tuple[_Foreign, ...], BeforeValidator(_foreign)] = Field(
+    trusted_issuers: Annotated[tuple[Foreign, ...], BeforeValidator(foreign_issuers)] = Field(
         default=(), description="other issuers whose tokens are accepted: tables in the file, elsewhere a JSON text"
     )
     tls_cert: Annotated[Path, BeforeValidator(_file)] | None = Field(
@@ -279,11 +209,11 @@ class Settings(BaseModel):
     account: bool = Field(
         default=True, description="serve /account, the page where people see who they are and switch accounts"
     )
-    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         default=(), description="origins whose pages may call, separated by commas, or `*` for all"
     )
     cors_credentials: bool = Field(default=False, description="let those pages have the browser send cookies too")
-    cors_headers: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
+    cors_headers: Annotated[tuple[str, ...], BeforeValidator(listed)] = Field(
         default=(), description="request headers that those pages may send beside the usual ones, separated by commas"
     )
     call_timeout: float = Field(
@@ -367,7 +297,7 @@ class Settings(BaseModel):
 
     def worker_count(self) -> int:
         """How many workers share each address."""
-        return self.workers or _cores()
+        return self.workers or min(_cores(), MOST_WORKERS)
 
     def cors(self) -> Cors:
         """Which pages of other origins may call. Raises `ValueError` for a policy that is not safe."""
@@ -408,8 +338,10 @@ class Settings(BaseModel):
             raise ValueError("database_replica_url needs database_url to be postgresql://…")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key must be set together")
-        if self.grpc_listen == self.listen and self.listen.port:
-            raise ValueError("listen and grpc_listen must not be the same address")
+        for one, other in combinations(ADDRESSES, 2):
+            address = getattr(self, one)
+            if address and address.port and address == getattr(self, other):
+                raise ValueError(f"{one} and {other} must not be the same address")
         if self.tls_cert and self.tls_key:
             _check_pair(self.tls_cert, self.tls_key)
         return self

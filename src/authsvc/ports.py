@@ -6,7 +6,7 @@ import socket
 import sys
 from typing import Self
 
-from authsvc.config import Address, Settings
+from authsvc.config import ADDRESSES, Address, Settings
 from authsvc.errors import StartupError
 
 BACKLOG = 2048
@@ -17,15 +17,19 @@ SPREADS = sys.platform == "linux"
 class Ports:
     """The listening sockets of the one address, a web worker's each, and what keeps grpcio's port for its workers.
 
+    `metrics` is the socket where metrics are asked for, if they are.
+
     The sockets outlive the workers: what the kernel has accepted for a worker that ends waits for its successor.
     Where connections are not spread, there is one socket, which all workers share.
     """
 
-    def __init__(self, web: socket.socket, grpcio: socket.socket | None) -> None:
+    def __init__(self, web: socket.socket, grpcio: socket.socket | None, metrics: socket.socket | None) -> None:
         self.web = [web]
+        self.metrics = metrics
         self._grpcio = grpcio
         self.address = _address(web)
         self.grpcio_address = _address(grpcio) if grpcio else None
+        self.metrics_address = _address(metrics) if metrics else None
 
     def __enter__(self) -> Self:
         """Hold them to the end of the block."""
@@ -50,8 +54,9 @@ class Ports:
 
     def close(self) -> None:
         """Let go of all; clients are refused once no worker has a copy left."""
-        for held in (*self.web, *((self._grpcio,) if self._grpcio else ())):
-            held.close()
+        for held in (*self.web, self._grpcio, self.metrics):
+            if held:
+                held.close()
 
 
 def claim(settings: Settings) -> Ports:
@@ -60,14 +65,16 @@ def claim(settings: Settings) -> Ports:
     Raises:
         StartupError: one of them cannot be had.
     """
-    grpcio = _claimed("grpc_listen", settings.grpc_listen) if settings.grpc_listen else None
+    held: dict[str, socket.socket] = {}
     try:
-        web = _claimed("listen", settings.listen, listen=True)
+        for setting in ADDRESSES:
+            if address := getattr(settings, setting):
+                held[setting] = _claimed(setting, address, listen=setting != "grpc_listen")
     except StartupError:
-        if grpcio:
-            grpcio.close()
+        for each in held.values():
+            each.close()
         raise
-    return Ports(web, grpcio)
+    return Ports(held["listen"], held.get("grpc_listen"), held.get("metrics_listen"))
 
 
 def _claimed(setting: str, address: Address, *, listen: bool = False) -> socket.socket:

@@ -21,12 +21,13 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from authsvc.children import STOPPING, Child
-from authsvc.config import Address, Settings
+from authsvc.config import ADDRESSES, MOST_WORKERS, Address, Settings
 from authsvc.domain.ids import NODES
 from authsvc.errors import StartupError
 from authsvc.ports import SPREADS, Ports, claim
+from authsvc.telemetry.in_flight import Tally
 
-_FIXED = ("listen", "grpc_listen")  # the ports are taken once
+_MOST = 4 * MOST_WORKERS  # workers there are at once: two kinds, and as many that replace them
 
 
 class Supervisor:
@@ -49,6 +50,7 @@ class Supervisor:
         self._new_settings = settings  # of those that come
         # No two processes make the same ids.
         self._nodes = (node % NODES for node in count(secrets.randbelow(NODES)))
+        self._tally = Tally(_MOST)  # of all workers, those that leave too: they all still have calls
         self._hangup = _Hangup()
         self._ports: Ports
 
@@ -78,15 +80,17 @@ class Supervisor:
         settings = settings.at(self._ports.address)
         workers = settings.worker_count()
         self._ports.widen(workers)
-        web = [Child("web", settings, partial(self._web, settings, number)) for number in range(workers)]
+        taken = {child.row for child in self._all()}
+        free = (row for row in range(_MOST) if row not in taken)
+        web = [Child("web", settings, partial(self._web, settings, number), next(free)) for number in range(workers)]
         if settings.grpc_listen is None:
             return web
         # Elsewhere a second one would take all connections, and the first none.
         most = workers if SPREADS else 1
-        return web + [Child("grpcio", settings, partial(self._grpcio, settings)) for _ in range(most)]
+        return web + [Child("grpcio", settings, partial(self._grpcio, settings), next(free)) for _ in range(most)]
 
     def _start(self, child: Child, *, limited: bool = False) -> None:
-        self._node = next(self._nodes)
+        self._node, self._row = next(self._nodes), self._tally.row(child.row)
         child.start([other for other in self._all() if other is not child], limited=limited)
 
     # What runs in the workers.
@@ -94,7 +98,16 @@ class Supervisor:
     def _web(self, settings: Settings, number: int, link: Connection) -> None:
         from authsvc import workers  # noqa: PLC0415 - heavy, and not for every command
 
-        workers.run_web(settings, link, self._ports.web, number=number, node=self._node)
+        scrapes = workers.Scrapes(self._ports.metrics, self._tally) if self._ports.metrics else None
+        workers.run_web(
+            settings,
+            link,
+            self._ports.web,
+            number=number,
+            node=self._node,
+            in_flight=self._row,
+            scrapes=scrapes,
+        )
 
     def _grpcio(self, settings: Settings, link: Connection) -> None:
         address = self._ports.grpcio_address
@@ -103,7 +116,7 @@ class Supervisor:
 
         if address is None:
             raise RuntimeError("there is no port for grpcio")
-        workers.run_grpcio(settings, link, address, node=self._node)
+        workers.run_grpcio(settings, link, address, node=self._node, in_flight=self._row)
 
     # What happens.
 
@@ -144,10 +157,16 @@ class Supervisor:
             self._fail(child.reason)
         elif not self._announced and all(each.address for each in self._workers):
             self._announced = True
-            self._announce({each.name: each.address for each in self._workers if each.address})
+            self._announce(self._addresses())
+
+    def _addresses(self) -> dict[str, Address]:
+        metrics = self._ports.metrics_address
+        served = {each.name: each.address for each in self._workers if each.address}
+        return served | ({"metrics": metrics} if metrics else {})
 
     def _ended(self, child: Child) -> None:
         status = child.ended()
+        self._tally.clear(child.row)
         if self._stopping:
             self._failed |= status not in {0, -signal.SIGTERM}
         elif child in self._coming:
@@ -185,7 +204,7 @@ class Supervisor:
         self._reload_wanted = False
         try:
             new = self._read_again()
-            for name in _FIXED:
+            for name in ADDRESSES:
                 if getattr(new, name) != getattr(self._settings, name):
                     raise StartupError(f"{name} cannot change while the service runs")  # noqa: TRY301
             self._coming = self._generation(new)

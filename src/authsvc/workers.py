@@ -14,9 +14,10 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import grpc
 import uvicorn
@@ -25,15 +26,19 @@ import uvloop
 from authsvc.app import Service, open_service
 from authsvc.children import LAST_REQUEST, REPLACED
 from authsvc.config import Address, Settings
+from authsvc.doors.asgi_types import App
 from authsvc.doors.engine import ENGINES, Engine
 from authsvc.doors.grpcio import grpcio_server
+from authsvc.doors.metrics import Metrics
 from authsvc.errors import StartupError
 from authsvc.store.deliveries import Deliveries
 from authsvc.store.purge import Purge
 from authsvc.telemetry import logs
+from authsvc.telemetry.in_flight import Counts, Tally, exposition
 from authsvc.webhooks.dispatcher import Dispatcher
 
 _OFTEN = 0.05  # seconds between two looks at connections that are to end
+_SCRAPERS = 32  # connections at once that ask for metrics
 _PATIENCE = 5.0  # seconds at most that deliveries under way get at the end; they are sent again otherwise
 
 Stop = Callable[[bool], Awaitable[None]]  # told whether another worker serves in this one's place
@@ -43,8 +48,9 @@ Start = Callable[[Service], Awaitable[tuple[Address, Stop]]]
 class Worker:
     """One worker process, seen from inside."""
 
-    def __init__(self, settings: Settings, link: Connection, node: int) -> None:
+    def __init__(self, settings: Settings, link: Connection, node: int, in_flight: Counts | None) -> None:
         self.settings = settings
+        self._in_flight = in_flight
         self._link = link
         self._node = node
         self._stop = asyncio.Event()
@@ -53,7 +59,7 @@ class Worker:
     async def serve(self, start: Start) -> None:
         """Open the service, `start` its server, report the address, and stop the server when told to."""
         self._listen_for_stop()
-        service = await open_service(self.settings, self._node)
+        service = await open_service(self.settings, self._node, self._in_flight)
         address, stop = await start(service)
         # What is here stays; going through all of it again and again would hold up calls for some 60 ms each time.
         gc.collect()
@@ -79,21 +85,37 @@ class Worker:
         self._stop.set()
 
 
+class Scrapes(NamedTuple):
+    """Where metrics are asked for, and what is told there."""
+
+    listener: socket.socket
+    tally: Tally
+
+
 def run_web(
-    settings: Settings, link: Connection, listeners: Sequence[socket.socket], *, number: int, node: int
+    settings: Settings,
+    link: Connection,
+    listeners: Sequence[socket.socket],
+    *,
+    number: int,
+    node: int,
+    in_flight: Counts | None = None,
+    scrapes: Scrapes | None = None,
 ) -> None:
     """Serve the one address until told to stop. Worker 0 alone does what is to be done once, not in each.
 
-    It listens on the sockets that are its own by its number, and sees to it that nobody waits at the others'.
+    It listens on the sockets that are its own by its number, and sees to it that nobody waits at the others'. Its calls
+    are counted in `in_flight`; `scrapes` are answered if there are any.
     """
     own, others = share(listeners, number, settings.worker_count())
+    if number and scrapes:
+        scrapes.listener.close()  # who connects there when worker 0 has closed is to be refused
 
     async def start(service: Service) -> tuple[Address, Stop]:
-        server = WebServer(uvicorn_config(settings, service), others)
-        serving = asyncio.ensure_future(server.serve(own))
-        await asyncio.wait([serving, asyncio.ensure_future(server.listening.wait())], return_when="FIRST_COMPLETED")
-        if serving.done():
-            serving.result()  # it failed before it listened, and says why
+        servers = [(WebServer(uvicorn_config(settings, service), others), own)]
+        if number == 0 and scrapes:
+            servers.append((WebServer(scrapes_config(settings, scrapes.tally)), [scrapes.listener]))
+        serving = [await _serving(server, sockets) for server, sockets in servers]
         webhooks, purge = dispatcher(settings, service), Purge(service.executor)
         if number == 0:
             webhooks.start()
@@ -101,14 +123,24 @@ def run_web(
         warming = asyncio.ensure_future(service.warm())
 
         async def stop(replaced: bool) -> None:  # noqa: FBT001
-            server.replaced = replaced
-            server.should_exit = True
+            for server, _ in servers:
+                server.replaced = replaced
+                server.should_exit = True
             patience = min(settings.drain_timeout, _PATIENCE)
-            await asyncio.gather(serving, webhooks.stop(patience), purge.stop(), warming)
+            await asyncio.gather(*serving, webhooks.stop(patience), purge.stop(), warming)
 
         return Address(*listeners[0].getsockname()[:2]), stop
 
-    _run(settings, link, start, node)
+    _run(settings, link, start, node, in_flight)
+
+
+async def _serving(server: WebServer, sockets: list[socket.socket]) -> asyncio.Future[None]:
+    """Begin to serve; what is given ends with the server."""
+    serving = asyncio.ensure_future(server.serve(sockets))
+    await asyncio.wait([serving, asyncio.ensure_future(server.listening.wait())], return_when="FIRST_COMPLETED")
+    if serving.done():
+        serving.result()  # it failed before it listened, and says why
+    return serving
 
 
 def share(
@@ -123,8 +155,10 @@ def share(
     return own, [listener for listener in listeners if listener not in own]
 
 
-def run_grpcio(settings: Settings, link: Connection, address: Address, *, node: int) -> None:
-    """Serve native gRPC by grpcio on `address` until told to stop."""
+def run_grpcio(
+    settings: Settings, link: Connection, address: Address, *, node: int, in_flight: Counts | None = None
+) -> None:
+    """Serve native gRPC by grpcio on `address` until told to stop, and count calls in `in_flight`."""
 
     async def start(service: Service) -> tuple[Address, Stop]:
         server = grpcio_server(service.methods, service.limits)
@@ -132,7 +166,7 @@ def run_grpcio(settings: Settings, link: Connection, address: Address, *, node: 
         await server.start()
         return address._replace(port=port), lambda _: server.stop(settings.drain_timeout)
 
-    _run(settings, link, start, node)
+    _run(settings, link, start, node, in_flight)
 
 
 class WebServer(uvicorn.Server):
@@ -216,9 +250,20 @@ class WebServer(uvicorn.Server):
 
 def uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
     """How uvicorn serves the one address."""
+    return _config(service.one_address(), ENGINES[settings.http](service.limits), settings, tls=True)
+
+
+def scrapes_config(settings: Settings, tally: Tally) -> uvicorn.Config:
+    """How uvicorn serves metrics: by the conservative engine, without TLS, and to few clients."""
+    limits = replace(settings.limits(), connections=_SCRAPERS)
+    metrics = Metrics(lambda: exposition(tally.sums()))
+    return _config(metrics, ENGINES["httptools"](limits), settings, tls=False)
+
+
+def _config(app: App, engine: Engine, settings: Settings, *, tls: bool) -> uvicorn.Config:
     return uvicorn.Config(
-        service.one_address(),
-        http=cast("type[asyncio.Protocol]", ENGINES[settings.http](service.limits)),
+        app,
+        http=cast("type[asyncio.Protocol]", engine),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -226,10 +271,10 @@ def uvicorn_config(settings: Settings, service: Service) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,  # anybody on this machine could forge them
         server_header=False,
-        timeout_keep_alive=math.ceil(service.limits.idle),
+        timeout_keep_alive=math.ceil(engine.limits.idle),
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
+        ssl_certfile=settings.tls_cert if tls else None,
+        ssl_keyfile=settings.tls_key if tls else None,
     )
 
 
@@ -249,11 +294,11 @@ def _add_port(server: grpc.aio.Server, settings: Settings, address: Address) -> 
         raise StartupError(f"grpc_listen: cannot listen on {address}") from None
 
 
-def _run(settings: Settings, link: Connection, start: Start, node: int) -> None:
+def _run(settings: Settings, link: Connection, start: Start, node: int, in_flight: Counts | None) -> None:
     logs.configure(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Worker(settings, link, node).serve(start))
+            runner.run(Worker(settings, link, node, in_flight).serve(start))
     except (StartupError, OSError) as error:
         with suppress(BrokenPipeError):
             link.send(str(error))

@@ -63,7 +63,8 @@ def test_the_ports_are_the_same_everywhere(name: str) -> None:
 def test_the_ports_that_are_asked_are_the_ports_that_listen() -> None:
     """Kubernetes, Envoy and compose ask for the port of the one address, and publish the one that Envoy listens on."""
     one_address, grpcio = (int(port) for port in only("EXPOSE").split())
-    assert [port["containerPort"] for port in container()["ports"]] == [one_address, grpcio]
+    ports = {port["name"]: port["containerPort"] for port in container()["ports"]}
+    assert (ports["http"], ports["grpcio"]) == (one_address, grpcio)
     listener, _, cluster = envoy()
     upstream = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
     assert upstream == {"address": "authsvc", "port_value": one_address}

@@ -12,7 +12,10 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from deploy.files import FOLDERS, KUBERNETES, MANIFESTS, objects, only, the
+from deploy.files import FOLDERS, KUBERNETES, MANIFESTS, kubernetes_settings, objects, only, settings, the
+from harness import ROOT
+
+from authsvc.telemetry.in_flight import Kind, exposition
 
 PODS = {"app.kubernetes.io/name": "authsvc", "app.kubernetes.io/component": "service"}
 # The oldest version that knows all that is asked for, and the newest whose schemas there are.
@@ -120,9 +123,40 @@ def test_there_are_three_at_least() -> None:
     assert "replicas" not in the("Deployment")["spec"]
     assert the("Deployment")["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
     assert the("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
-    (metric,) = scaler["metrics"]
+
+
+def test_the_autoscaler_goes_by_what_there_is() -> None:
+    """It looks at the service's gauge, which the adapter's rule gives it, and at the CPU of the container."""
+    in_flight, cpu = the("HorizontalPodAutoscaler")["spec"]["metrics"]
+    name = in_flight["pods"]["metric"]["name"]
+    assert f"# TYPE {name} gauge\n" in exposition({})
+    (rule,) = adapter_rules()
+    assert rule["seriesQuery"].startswith(f"{name}{{")
+    assert f'kind!="{Kind.STREAMS.name.lower()}"' in rule["metricsQuery"]
     (container,) = pod("Deployment")["spec"]["containers"]
-    assert metric["containerResource"]["container"] == container["name"]
+    assert cpu["containerResource"]["container"] == container["name"]
+
+
+def adapter_rules() -> list[dict[str, Any]]:
+    """The rules for Prometheus' adapter in the documentation."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "deployment.md").read_text(), re.DOTALL)
+    (found,) = [block["rules"] for block in map(yaml.safe_load, blocks) if "rules" in block]
+    return list(found)
+
+
+def test_only_prometheus_reaches_the_metrics() -> None:
+    """The port of the metrics is where the service has them, in no Service, and open to one namespace."""
+    (container,) = pod("Deployment")["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert settings(kubernetes_settings()).metrics_listen == ("0.0.0.0", ports["metrics"])
+    for name in ("authsvc", "authsvc-pods"):
+        assert "metrics" not in [port["targetPort"] for port in the("Service", name)["spec"]["ports"]]
+    rules = [
+        rule["from"]
+        for rule in the("NetworkPolicy")["spec"]["ingress"]
+        if ports["metrics"] in [each["port"] for each in rule["ports"]]
+    ]
+    assert rules == [[{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]]
 
 
 def test_services_lead_to_named_ports() -> None:

@@ -30,6 +30,7 @@ from authsvc.identity.rate import Rate
 from authsvc.rpc.method import Method, service_methods
 from authsvc.rpc.pipeline import Pipeline
 from authsvc.telemetry.calls import CallLog
+from authsvc.telemetry.in_flight import Counts
 from authsvc.workers import WebServer, _add_port, uvicorn_config
 
 NAME = "stage.v1.Stage"
@@ -181,13 +182,14 @@ def stage_methods(
     max_calls: int = 1000,
     threads: int = 32,
     key_rate: float = 0.0,
+    in_flight: Counts | None = None,
     guests: Guests = (),
     **behaviours: Behaviour,
 ) -> dict[str, Method]:
     """The methods of a stage by path, wrapped in the real pipeline; those of guests are public."""
     keys = Keys()
     authenticators = Authenticator(Tokens()), KeyAuthenticator(keys, keys, Rate(key_rate))
-    pipeline = Pipeline(*authenticators, CallLog(), unary_timeout, max_calls, threads)
+    pipeline = Pipeline(*authenticators, CallLog(), unary_timeout, max_calls, threads, in_flight)
     public = PUBLIC | {f"{service.full_name}/*" for service, _ in guests}
     return {
         method.path: method

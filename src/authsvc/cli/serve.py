@@ -26,6 +26,8 @@ def announce(settings: Settings, addresses: dict[str, Address]) -> None:
     print(f"listening on {url(settings, addresses)} (gRPC, gRPC-Web, JSON)")
     if grpcio := addresses.get("grpcio"):
         print(f"listening on {grpcio} (gRPC by grpcio)")
+    if metrics := addresses.get("metrics"):
+        print(f"listening on http://{metrics}/metrics (metrics)")
     print("ready", flush=True)
 
 

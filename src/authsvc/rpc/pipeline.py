@@ -31,6 +31,7 @@ from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.rpc.translate import internal_error, status_of
 from authsvc.rpc.waiting import Begun
 from authsvc.telemetry.calls import CallLog
+from authsvc.telemetry.in_flight import Counts, Kind
 
 Behaviour = Callable[[Any, Any], Any]
 Handler = Callable[[Call], Coroutine[Any, Any, None]]
@@ -50,7 +51,8 @@ class Pipeline:
     `unary_timeout` bounds every unary call, in seconds, also where the client allows more. At most `max_calls` run at
     once of each kind, so that none takes the place of another: calls of users, calls with an API key, calls for users
     that lack a usable token and whose request is only read, public unary ones, and public ones that stream. Servicers
-    that are not asynchronous share `threads` threads.
+    that are not asynchronous share `threads` threads. The calls that have begun and wait for something, whatever that
+    is, are counted in `in_flight`.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Pipeline:
         unary_timeout: float,
         max_calls: int = 1000,
         threads: int = 32,
+        in_flight: Counts | None = None,
     ) -> None:
         self._users, self._keys = users, keys
         self._log = log
@@ -68,6 +71,7 @@ class Pipeline:
         self._callers, self._key_holders, self._anonymous = Gate(max_calls), Gate(max_calls), Gate(max_calls)
         self._public, self._public_streams = Gate(max_calls), Gate(max_calls)
         self._pool = ThreadPoolExecutor(threads, "servicer")
+        self._in_flight = [0] * len(Kind) if in_flight is None else in_flight
 
     def wrap(
         self, name: str, descriptor: MethodDescriptor, behaviour: Behaviour, permission: str
@@ -77,12 +81,12 @@ class Pipeline:
         `permission` is that of the `Method`.
         """
         handler = self._handler(descriptor, behaviour, permission)
-        timeout = None if _streams(descriptor) else self._unary_timeout
+        timeout, kind = None if _streams(descriptor) else self._unary_timeout, _kind(descriptor, permission)
 
         async def run(call: Call) -> Status:
             started = self._log.clock()
             try:
-                status = await self._outcome(handler, call, timeout)
+                status = await self._outcome(handler, call, timeout, kind)
             except asyncio.CancelledError:
                 self._log.ended(name, call.exchange.door, call.request_id, grpc.StatusCode.CANCELLED, started, call.key)
                 call.close(cancelled=True)
@@ -93,7 +97,7 @@ class Pipeline:
 
         return run
 
-    async def _outcome(self, handler: Handler, call: Call, longest: float | None) -> Status:
+    async def _outcome(self, handler: Handler, call: Call, longest: float | None, kind: Kind) -> Status:
         deadline = _NEVER
         try:
             call.open(longest)
@@ -102,8 +106,13 @@ class Pipeline:
                 return _TOO_LATE
             work = Begun(handler(call))
             if work.waits:
-                async with asyncio.timeout_at(call.deadline) as deadline:
-                    await work
+                # What does not wait is over before anybody could see it, and so need not be counted.
+                self._in_flight[kind] += 1
+                try:
+                    async with asyncio.timeout_at(call.deadline) as deadline:
+                        await work
+                finally:
+                    self._in_flight[kind] -= 1
             return call.outcome()
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -168,6 +177,14 @@ class Pipeline:
 
 def _streams(descriptor: MethodDescriptor) -> bool:
     return descriptor.client_streaming or descriptor.server_streaming
+
+
+def _kind(descriptor: MethodDescriptor, permission: str) -> Kind:
+    if _streams(descriptor):
+        return Kind.STREAMS
+    if permission in SCOPES:
+        return Kind.USERS
+    return Kind.KEYS if permission else Kind.PUBLIC
 
 
 def _within(gate: Gate, read: Reader, respond: Responder) -> Handler:
