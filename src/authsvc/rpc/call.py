@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from random import getrandbits
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import grpc
@@ -40,7 +40,7 @@ _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 def new_request_id() -> str:
     """What tells one request from all others: a UUID of random bits (RFC 9562, section 5.4), in lower case."""
-    digits = os.urandom(16).hex()
+    digits = f"{getrandbits(128):032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 

@@ -39,7 +39,10 @@ class View:
 
     def write(self, message: Any, *, one_line: bool = False) -> bytes:
         """Write an answer; raises `EncodeError` for one without JSON form."""
-        return dump(masked(self.encode(message), self.mask), pretty=self.pretty and not one_line)
+        value = self.encode(message)
+        if self.mask is not None:
+            value = masked(value, self.mask)
+        return dump(value, pretty=self.pretty and not one_line)
 
 
 class Views:
