@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import subprocess
-import sysconfig
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,15 +27,9 @@ def describe(ghz: Path | None) -> list[str]:
     ]
     return [
         f"{name}, {os.cpu_count()} cores, {gigabytes}; {platform.system()} {platform.release()}",
-        f"{platform.python_implementation()} {platform.python_version()}, {_built()}; {', '.join(known)}",
+        f"{platform.python_implementation()} {platform.python_version()}; {', '.join(known)}",
         ", ".join(filter(None, tools)),
     ]
-
-
-def _built() -> str:
-    """How the interpreter was built: what is not optimized by a profile is slower by a fifth."""
-    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return "built with optimization by profile" if optimized else "built without optimization by profile"
 
 
 def _version(package: str) -> str:
