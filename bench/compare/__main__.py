@@ -94,12 +94,14 @@ def save(page: Path, picture: Path, text: str, results: Results) -> None:
 
 def picture_bars(results: Results) -> list[plot.Bar]:
     """GetMyUser by everybody, the fastest first."""
-    empty = {other.name for other in contenders.OTHERS if not other.real}
+    ceilings = {other.name for other in contenders.OTHERS if other.ceiling}
     bars = []
     for cell in results.of("calls"):
         rate = results.median(cell, lambda sample: sample.per_core)
         if cell.case == USER and rate:
-            kind = "ours" if cell.contender == contenders.AUTHSVC else "ceiling" if cell.contender in empty else "other"
+            kind = (
+                "ours" if cell.contender == contenders.AUTHSVC else "ceiling" if cell.contender in ceilings else "other"
+            )
             bars.append(plot.Bar(f"{cell.contender}, {cell.door.value}", rate, kind))
     return sorted(bars, key=lambda bar: -bar.value)
 

@@ -1,5 +1,6 @@
-"""Servers that do nothing, each a ceiling for something that does: `python -m bench.compare.ceilings KIND --listen …`.
+"""Servers that do nothing, or not all, each a ceiling for what does: `bench.compare.ceilings KIND --listen …`.
 
+remembered: authsvc, but each row is read from the database only once; takes `--database`, SQLite.
 handlers: the doors and the pipeline of authsvc, with servicers that answer a constant, anybody let in, no database.
 asgi:     the smallest ASGI application on authsvc's HTTP engine.
 grpcaio:  an empty servicer on grpc.aio, as its documentation shows it, with uvloop.
@@ -13,6 +14,7 @@ import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import grpc
@@ -21,6 +23,7 @@ import uvloop
 from zitadel import auth_pb2
 from zitadel.auth_pb2_grpc import AuthServiceServicer, add_AuthServiceServicer_to_server
 
+from authsvc.api.auth import AuthServicer
 from authsvc.api.health import HealthServicer
 from authsvc.app import AUTH, PUBLIC, Service
 from authsvc.config import Address, Settings
@@ -29,6 +32,9 @@ from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import AUTHENTICATED, Caller
 from authsvc.rpc.method import service_methods
 from authsvc.rpc.pipeline import Pipeline
+from authsvc.store.executor import Prepared, Row
+from authsvc.store.reads import Reads
+from authsvc.store.sqlite import SqliteExecutor
 from authsvc.telemetry import logs
 from authsvc.telemetry.calls import CallLog
 from authsvc.workers import uvicorn_config
@@ -68,15 +74,49 @@ class Empty(AuthServiceServicer):
 
 def empty_service(settings: Settings) -> Service:
     """The service with `Everybody` and `Empty`, and without what a database would be needed for."""
+    nothing = cast("Any", None)
+    pipeline = Pipeline(Everybody(nothing), nothing, CallLog(), settings.call_timeout, settings.max_calls)
+    return _service(settings, Empty(), pipeline)
 
+
+def _service(settings: Settings, servicer: AuthServiceServicer, pipeline: Pipeline) -> Service:
     async def ready() -> bool:
         return True
 
     nothing = cast("Any", None)
-    pipeline = Pipeline(Everybody(nothing), nothing, CallLog(), settings.call_timeout, settings.max_calls)
-    methods = {method.path: method for method in service_methods(AUTH, Empty(), pipeline, public=PUBLIC)}
+    methods = {method.path: method for method in service_methods(AUTH, servicer, pipeline, public=PUBLIC)}
     health = HealthServicer([AUTH.full_name], ready)
     return Service(methods, health, settings.limits(), nothing, nothing, nothing, docs=False, account=False)
+
+
+class Remembering(SqliteExecutor):
+    """Gives the rows that it gave before. What is left of a call's cost is not the database's."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._known: dict[tuple[Any, ...], Sequence[Row]] = {}
+
+    async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
+        """All rows."""
+        key = (prepared.sql, *prepared.arguments(parameters))
+        rows = self._known.get(key)
+        if rows is None:
+            rows = self._known[key] = await super().fetch_all(prepared, **parameters)
+        return rows
+
+    async def fetch_one(self, prepared: Prepared, /, **parameters: Any) -> Row | None:
+        """The first row."""
+        rows = await self.fetch_all(prepared, **parameters)
+        return rows[0] if rows else None
+
+
+def remembering_service(settings: Settings, database: Path) -> Service:
+    """The service for users with real answers to all of their methods."""
+    nothing = cast("Any", None)
+    executor = Remembering(database)
+    reads = Reads(executor)
+    pipeline = Pipeline(Authenticator(reads), nothing, CallLog(), settings.call_timeout, settings.max_calls)
+    return _service(settings, AuthServicer(reads), pipeline)
 
 
 async def empty_app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,13 +137,21 @@ class Server(uvicorn.Server):
         print("ready", flush=True)
 
 
-async def serve_handlers(address: Address) -> None:
+async def serve_remembered(address: Address, database: Path) -> None:
+    """Serve rows from memory."""
+    settings = Settings()
+    await Server(uvicorn_config(settings, remembering_service(settings, database))).serve(
+        [socket.create_server(address)]
+    )
+
+
+async def serve_handlers(address: Address, _: Path) -> None:
     """Serve the empty service."""
     settings = Settings()
     await Server(uvicorn_config(settings, empty_service(settings))).serve([socket.create_server(address)])
 
 
-async def serve_asgi(address: Address) -> None:
+async def serve_asgi(address: Address, _: Path) -> None:
     """Serve the empty application on the same engine."""
     settings = Settings()
     config = uvicorn_config(settings, empty_service(settings))
@@ -111,7 +159,7 @@ async def serve_asgi(address: Address) -> None:
     await Server(config).serve([socket.create_server(address)])
 
 
-async def serve_grpcaio(address: Address) -> None:
+async def serve_grpcaio(address: Address, _: Path) -> None:
     """Serve the empty servicer by grpc.aio."""
     server = grpc.aio.server()
     add_AuthServiceServicer_to_server(Empty(), server)  # type: ignore[no-untyped-call]
@@ -126,7 +174,8 @@ async def _stop(server: grpc.aio.Server) -> None:
     await server.stop(None)
 
 
-KINDS: dict[str, Callable[[Address], Awaitable[None]]] = {
+KINDS: dict[str, Callable[[Address, Path], Awaitable[None]]] = {
+    "remembered": serve_remembered,
     "handlers": serve_handlers,
     "asgi": serve_asgi,
     "grpcaio": serve_grpcaio,
@@ -138,12 +187,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve nothing.")
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--listen", required=True, metavar="HOST:PORT")
+    parser.add_argument("--database", default="", metavar="URL")
     options = parser.parse_args()
     host, _, port = options.listen.rpartition(":")
     logs.configure("warning")
 
     async def serve() -> None:
-        await KINDS[options.kind](Address(host, int(port)))
+        await KINDS[options.kind](Address(host, int(port)), Path(options.database.removeprefix("sqlite:///")))
 
     uvloop.run(serve())
 

@@ -15,6 +15,7 @@ from bench.compare.doors import Door
 from bench.compare.services import ROOT, Service, free_address, running
 
 AUTHSVC = "authsvc"
+REMEMBERED = "authsvc with rows from memory"
 HANDLERS = "empty handlers on authsvc's stack"
 ASGI = "empty ASGI application on authsvc's HTTP engine"
 GRPC_AIO = "empty handler on grpc.aio"
@@ -33,14 +34,16 @@ Start = Callable[[Filled, Service], AbstractContextManager[Service]]
 class Contender:
     """Somebody who answers calls: through which doors, and whether with what the database says.
 
-    `start` is given the database and the running authsvc. What does nothing is asked for GetMyUser only. `needs` are
-    files without which it cannot be started, and `hint` says how to get them.
+    `start` is given the database and the running authsvc. What does nothing is asked for GetMyUser only; a `ceiling`
+    leaves out something that has to be done. `needs` are files without which it cannot be started, and `hint` says
+    how to get them.
     """
 
     name: str
     doors: tuple[Door, ...]
     start: Start
     real: bool = True
+    ceiling: bool = False
     needs: tuple[Path, ...] = ()
     hint: str = ""
 
@@ -53,7 +56,8 @@ class Contender:
 @contextmanager
 def _ceiling(kind: str, filled: Filled, authsvc: Service) -> Iterator[Service]:
     address = free_address()
-    with running([sys.executable, "-m", "bench.compare.ceilings", kind, "--listen", address]) as started:
+    command = [sys.executable, "-m", "bench.compare.ceilings", kind, "--listen", address, "--database", filled.url]
+    with running(command) as started:
         yield Service(address, (started.pid,))
 
 
@@ -94,9 +98,10 @@ def _in_go(
 
 
 OTHERS = (
-    Contender(HANDLERS, (Door.GRPC, Door.WEB, Door.JSON), partial(_ceiling, "handlers"), real=False),
-    Contender(ASGI, (Door.JSON,), partial(_ceiling, "asgi"), real=False),
-    Contender(GRPC_AIO, (Door.GRPC,), partial(_ceiling, "grpcaio"), real=False),
+    Contender(REMEMBERED, (Door.GRPC, Door.WEB, Door.JSON), partial(_ceiling, "remembered"), ceiling=True),
+    Contender(HANDLERS, (Door.GRPC, Door.WEB, Door.JSON), partial(_ceiling, "handlers"), real=False, ceiling=True),
+    Contender(ASGI, (Door.JSON,), partial(_ceiling, "asgi"), real=False, ceiling=True),
+    Contender(GRPC_AIO, (Door.GRPC,), partial(_ceiling, "grpcaio"), real=False, ceiling=True),
     _in_python(FASTAPI, "fastapi_orm.py", [Door.JSON]),
     _in_python(CONNECT, "connect.py", [Door.CONNECT, Door.WEB]),
     _in_go(GATEWAY, "grpc-gateway", [Door.JSON], _gateway),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from bench.compare import layers
 from bench.compare.bars import Verdict, show
 from bench.compare.measure import Cell, Results, Sample
 
@@ -36,6 +37,10 @@ what is compared is how many calls all workers together answer per second of CPU
 A user's three sessions with 1,000 API keys in turn, beside WorkOS's own emulator, with its data in memory. It
 is made for tests, not for speed, and all that can be run of WorkOS.""",
 }
+LAYERS = """\
+What each layer adds to the CPU of a call, from medians of the rounds: an empty ASGI application, empty handlers behind
+authsvc's doors and pipeline, authsvc with rows that it has read before, and authsvc. Where an outer layer has no
+measure, the next one has its share."""
 _BY_CASE = ("calls", "engines", "size")
 Column = tuple[str, Callable[[Sample], str]]
 _COLUMNS: tuple[Column, ...] = (
@@ -63,6 +68,7 @@ def document(results: Results, verdicts: Sequence[Verdict], machine: Iterable[st
         if cells := list(results.of(section)):
             tables = _tables(results, cells, by_case=section in _BY_CASE)
             parts += [f"### {title}", TEXTS[section], *tables]
+            parts += _layers(results) if section == "calls" else []
     return "\n\n".join(parts)
 
 
@@ -123,6 +129,12 @@ def _tables(results: Results, cells: Sequence[Cell], *, by_case: bool) -> list[s
         f"{case}:\n\n{table(('', 'door', *names), (row(cell) for cell in cells if cell.case == case), words=2)}"
         for case in dict.fromkeys(cell.case for cell in cells)
     ]
+
+
+def _layers(results: Results) -> list[str]:
+    """Where the time of a call goes."""
+    head = ("CPU, µs", *(f"{case}, {door.value}" for case, door in layers.COLUMNS))
+    return ["### Where the time goes", LAYERS, table(head, layers.rows(results))]
 
 
 def _columns(results: Results, cells: Sequence[Cell]) -> list[Column]:

@@ -52,6 +52,14 @@ def test_rows_show_the_round_in_the_middle() -> None:
     assert "| authsvc | JSON | 9,000 | 9,000 | 111 | 1.00 | 2.00 | 50 |" in text()
 
 
+def test_layers_add_up() -> None:
+    """Each layer shows what it adds to the one below; what was not measured goes to the next."""
+    assert "| HTTP engine, kernel included | 33 |" in text()
+    assert "| door and pipeline |  |" in text()
+    assert "| database | 78 |  |  | 1,111 |  |" in text()
+    assert "| in all | 111 |  |  | 1,111 |  |" in text()
+
+
 def test_what_went_wrong_is_said() -> None:
     """What was left out, was measured again, or missed its bar is in the report."""
     for part in ("Left out: grpc-go: not built.", "2 rounds with failed calls", "**missed**", "not measured"):
