@@ -26,12 +26,9 @@ from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, children_of, command
 NOTHING = {"users": 0, "keys": 0, "public": 0, "streams": 0}
 _NOBODYS = "1"  # the id of a session
 _TEXT = re.compile(
-    r"# HELP authsvc_calls_in_flight [^\n]+\n"
-    r"# TYPE authsvc_calls_in_flight gauge\n"
-    r'((?:authsvc_calls_in_flight\{kind="[a-z]+"\} (?:0|[1-9]\d*)\n)+)'
+    r"(?:# HELP (authsvc_[a-z_]+) [^\n]+\n# TYPE \1 gauge\n"
+    r'(?:\1(?:\{[a-z]+="[a-z]+"\})? (?:0|[1-9]\d*)\n)+){3}'
 )
-
-
 _FREE = "127.0.0.1:0"
 
 
@@ -126,7 +123,7 @@ def _scraped(server: Server) -> dict[str, int]:
         assert answer.status == 200
         told = _TEXT.fullmatch(answer.read().decode())
         assert told
-    return {kind: int(count) for kind, count in re.findall(r'"(\w+)"\} (\d+)', told[1])}
+    return {kind: int(count) for kind, count in re.findall(r'kind="(\w+)"\} (\d+)', told[0])}
 
 
 def _port(address: str) -> int:

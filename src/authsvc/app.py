@@ -52,7 +52,7 @@ from authsvc.store.reads import Reads
 from authsvc.store.revision import answers
 from authsvc.store.writes import Writes
 from authsvc.telemetry.calls import CallLog
-from authsvc.telemetry.in_flight import Counts
+from authsvc.telemetry.gauges import Counts
 from authsvc.transcoding import Transcoder
 from authsvc.web.account import account_page, keep_account_client
 from authsvc.web.docs import docs

@@ -25,7 +25,7 @@ from authsvc.config import ADDRESSES, MOST_WORKERS, Address, Settings
 from authsvc.domain.ids import NODES
 from authsvc.errors import StartupError
 from authsvc.ports import SPREADS, Ports, claim
-from authsvc.telemetry.in_flight import Tally
+from authsvc.telemetry.gauges import Tally
 
 _MOST = 4 * MOST_WORKERS  # workers there are at once: two kinds, and as many that replace them
 

@@ -32,12 +32,14 @@ from authsvc.doors.grpcio import grpcio_server
 from authsvc.doors.metrics import Metrics
 from authsvc.errors import StartupError
 from authsvc.store.deliveries import Deliveries
+from authsvc.store.executor import Executor
 from authsvc.store.purge import Purge
 from authsvc.telemetry import logs
-from authsvc.telemetry.in_flight import Counts, Tally, exposition
+from authsvc.telemetry.gauges import Counts, Pool, Tally, exposition
 from authsvc.webhooks.dispatcher import Dispatcher
 
 _OFTEN = 0.05  # seconds between two looks at connections that are to end
+_TOLD_EVERY = 0.25  # seconds between two looks at the connections to the database
 _SCRAPERS = 32  # connections at once that ask for metrics
 _PATIENCE = 5.0  # seconds at most that deliveries under way get at the end; they are sent again otherwise
 
@@ -60,6 +62,7 @@ class Worker:
         """Open the service, `start` its server, report the address, and stop the server when told to."""
         self._listen_for_stop()
         service = await open_service(self.settings, self._node, self._in_flight)
+        self._tell_pool(service.executor)
         address, stop = await start(service)
         # What is here stays; going through all of it again and again would hold up calls for some 60 ms each time.
         gc.collect()
@@ -71,6 +74,15 @@ class Worker:
             await asyncio.sleep(self.settings.drain_delay)
         await stop(self._replaced)
         await service.close()
+
+    def _tell_pool(self, executor: Executor) -> None:
+        """Tell, now and from now on, how busy the connections to the database are."""
+        stats = executor.stats
+        if self._in_flight is not None and stats is not None:
+            self._in_flight[Pool.BUSY] = stats.open - stats.idle
+            self._in_flight[Pool.IDLE] = stats.idle
+            self._in_flight[Pool.WAITING] = stats.waiting
+            asyncio.get_running_loop().call_later(_TOLD_EVERY, self._tell_pool, executor)
 
     def _listen_for_stop(self) -> None:
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ import yaml
 from deploy.files import FOLDERS, KUBERNETES, MANIFESTS, kubernetes_settings, objects, only, settings, the
 from harness import ROOT
 
-from authsvc.telemetry.in_flight import Kind, exposition
+from authsvc.telemetry.gauges import Kind, exposition
 
 PODS = {"app.kubernetes.io/name": "authsvc", "app.kubernetes.io/component": "service"}
 # The oldest version that knows all that is asked for, and the newest whose schemas there are.

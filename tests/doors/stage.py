@@ -30,7 +30,7 @@ from authsvc.identity.rate import Rate
 from authsvc.rpc.method import Method, service_methods
 from authsvc.rpc.pipeline import Pipeline
 from authsvc.telemetry.calls import CallLog
-from authsvc.telemetry.in_flight import Counts
+from authsvc.telemetry.gauges import Counts
 from authsvc.workers import WebServer, _add_port, uvicorn_config
 
 NAME = "stage.v1.Stage"

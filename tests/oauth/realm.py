@@ -75,6 +75,10 @@ class Switch:
         assert self.inner is not None
         return self.inner
 
+    @property
+    def stats(self) -> None:
+        """None, as of SQLite."""
+
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile `statement` for SQLite."""
         return prepare(statement, self._dialect)

@@ -9,7 +9,7 @@ import pytest
 from doors.peers import DOORS, STREAM_DOORS, Headers, call, h2_peer, pack
 from doors.stage import KEY, TOKEN, Line, Sleeper, Tokens, eventually, playing
 
-from authsvc.telemetry.in_flight import Kind
+from authsvc.telemetry.gauges import Kind
 
 BEARER: Headers = [("authorization", f"Bearer {TOKEN}")]
 NOTHING = [0] * len(Kind)

@@ -31,7 +31,7 @@ from authsvc.rpc.status import OK, Status, StatusError
 from authsvc.rpc.translate import internal_error, status_of
 from authsvc.rpc.waiting import Begun
 from authsvc.telemetry.calls import CallLog
-from authsvc.telemetry.in_flight import Counts, Kind
+from authsvc.telemetry.gauges import Counts, Kind
 
 Behaviour = Callable[[Any, Any], Any]
 Handler = Callable[[Call], Coroutine[Any, Any, None]]

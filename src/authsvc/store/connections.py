@@ -10,24 +10,18 @@ import asyncio
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
+
+from authsvc.store.executor import Stats
 
 Raw: TypeAlias = "asyncpg.Connection[Any]"
 _MENDING = 5.0  # seconds in which a connection must have given up what was cancelled on it
 _CLOSING = 2.0  # seconds to say goodbye
 # A peer that is silently gone, as behind a firewall that has forgotten it, is noticed within a minute.
 _ALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
-
-
-class Stats(NamedTuple):
-    """How many connections are open, those being opened included, how many of them rest, and how many calls wait."""
-
-    open: int
-    idle: int
-    waiting: int
 
 
 class Held:

@@ -32,6 +32,14 @@ def prepare(statement: ClauseElement, dialect: Dialect) -> Prepared:
     return Prepared(str(compiled), tuple(compiled.positiontup or ()), constants)
 
 
+class Stats(NamedTuple):
+    """How many connections are open, those being opened included, how many of them rest, and how many calls wait."""
+
+    open: int
+    idle: int
+    waiting: int
+
+
 class Reader(Protocol):
     """Runs statements; parameters are given by name."""
 
@@ -54,6 +62,10 @@ class Transaction(Reader, Protocol):
 
 class Executor(Reader, Protocol):
     """A database."""
+
+    @property
+    def stats(self) -> Stats | None:
+        """How busy its connections are; None where nobody ever waits for one."""
 
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile `statement` for this database; done once per statement, at start."""

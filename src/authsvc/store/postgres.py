@@ -31,8 +31,8 @@ from sqlalchemy.sql.visitors import replacement_traverse
 
 from authsvc.domain.databases import Postgres
 from authsvc.errors import Unavailable
-from authsvc.store.connections import Connections, Held, Raw, Stats
-from authsvc.store.executor import Prepared, Row, prepare
+from authsvc.store.connections import Connections, Held, Raw
+from authsvc.store.executor import Prepared, Row, Stats, prepare
 
 _T = TypeVar("_T")
 CONNECTIONS = 8

@@ -56,6 +56,10 @@ class SqliteExecutor:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._turn = asyncio.Lock()
 
+    @property
+    def stats(self) -> None:
+        """None: a read waits for nothing."""
+
     def prepare(self, statement: ClauseElement) -> Prepared:
         """Compile `statement` for SQLite."""
         return prepare(statement, self._dialect)
