@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-_WIDTH, _LABELS, _NUMBERS = 860, 360, 80
+_WIDTH, _LABELS, _NUMBERS = 900, 400, 80
 _ROW, _BAR, _TOP, _BOTTOM = 30, 18, 56, 34
 _STYLE = """
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #24292f; }
@@ -60,7 +60,7 @@ def _row(bar: Bar, top: int, length: float) -> str:
 def _legend(y: int) -> str:
     kinds = (
         ("ours", "authsvc"),
-        ("ceiling", "does nothing: a ceiling"),
+        ("ceiling", "leaves something out: a ceiling"),
         ("other", "the same service, built otherwise"),
     )
     parts, x = [], 16
