@@ -12,7 +12,7 @@ HeaderList = list[tuple[bytes, bytes]]
 JSON = "application/json"
 
 # Below this, the answer is one packet anyway.
-WORTH_COMPRESSING = 1400
+_WORTH_COMPRESSING = 1400
 # Other content, such as images, mostly is compressed already.
 _COMPRESSIBLE = re.compile(r"text/|application/(?:[^;]*\+)?(?:json|xml|yaml|javascript)\b", re.IGNORECASE)
 _LEVEL = 1  # four times as fast as the usual 6, and a tenth larger
@@ -49,7 +49,7 @@ def answer(
     """
     headers = [(b"content-type", content_type.encode("latin-1"))] if content_type else []
     headers.append((b"x-content-type-options", b"nosniff"))
-    if accept_encoding is None or len(body) < WORTH_COMPRESSING or not _COMPRESSIBLE.match(content_type):
+    if accept_encoding is None or len(body) < _WORTH_COMPRESSING or not _COMPRESSIBLE.match(content_type):
         accept_encoding = ""
     else:
         vary = [b"accept-encoding", *vary]

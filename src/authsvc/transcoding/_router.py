@@ -98,12 +98,13 @@ class Router(Generic[T]):
         # Deeper than any template a path need not be split: what is left there can only belong to a `**`.
         self._splits = 1
         self._escapes = False  # whether a literal has any, so that those of a path have to be compared
-        # What needs no search: by path and HTTP method, what a path without variables leads to. Nothing goes before it.
+        # What needs no search: by path and HTTP method, what the only path of a template leads to. Literal wins.
         self._literal: dict[str, dict[str, Match[T]]] = {}
-        for path, end in [(_literal_path(route.template), self._add(route)) for route in list(routes)]:
+        for (segments, verb), end in [(route.template.shape, self._add(route)) for route in routes]:
             end.complete()
-            if path is not None:
-                self._literal[path] = {method: _match(leaf, ()) for method, leaf in end.methods.items()}
+            if ANY not in segments and REST not in segments:
+                path = "/".join(["", *segments]) + (f":{verb}" if verb else "")
+                self._literal[path] = {method: _match(leaf, ["", *segments]) for method, leaf in end.methods.items()}
 
     def match(self, http_method: str, raw_path: str) -> Match[T]:
         """Find the route of a path that is still percent-encoded and has no query.
@@ -199,14 +200,6 @@ class Router(Generic[T]):
             raise _clash(route, taken.route)
         end.methods[route.http_method] = _leaf(route)
         return end
-
-
-def _literal_path(template: Template) -> str | None:
-    """The one path that a template stands for, if it is only one."""
-    segments, verb = template.shape
-    if template.variables or ANY in segments or REST in segments:
-        return None
-    return "".join(f"/{segment}" for segment in segments) + (f":{verb}" if verb else "")
 
 
 def _clash(route: Route[Any], taken: Route[Any]) -> RouteError:
