@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
 from ._accept import Headers, header, is_json
-from ._answer import WORTH_COMPRESSING, Answer, HeaderList, answer
+from ._answer import Answer, HeaderList, answer
 from ._binding import Binding
 from ._dialect import Dialect
 from ._errors import BadRequest, UnsupportedMediaType
@@ -123,7 +123,7 @@ class Call:
         """Return the answer of a unary call that ended well; the body is what `encode` returned."""
         if self._target.empty:
             return answer(200, "", body, head=self.head)
-        accepted = self._accepted_encoding(body)
+        accepted = self._accepted_encoding()
         return answer(200, self._content_type, body, accept_encoding=accepted, vary=self._vary(), head=self.head)
 
     def status_of(self, error: BadRequest) -> Status:
@@ -137,7 +137,7 @@ class Call:
         """
         code, body = self._target.errors.write(status, http_status, pretty=self._view.pretty)
         return answer(
-            code, self._target.dialect.content_type, body, accept_encoding=self._accepted_encoding(body), head=self.head
+            code, self._target.dialect.content_type, body, accept_encoding=self._accepted_encoding(), head=self.head
         )
 
     def stream_head(self) -> tuple[int, HeaderList]:
@@ -172,9 +172,8 @@ class Call:
                 self._content_type = self._target.dialect.content_type if content_type == ARRAY else content_type
         return self._chosen
 
-    def _accepted_encoding(self, body: bytes) -> str | None:
-        compressible = self._target.dialect.compress and len(body) >= WORTH_COMPRESSING
-        return header(self._headers, b"accept-encoding") if compressible else None
+    def _accepted_encoding(self) -> str | None:
+        return header(self._headers, b"accept-encoding") if self._target.dialect.compress else None
 
     def _mask_header(self) -> str:
         return header(self._headers, _MASK) if self._target.dialect.system_parameters else ""
