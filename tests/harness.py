@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+from processes import end
+
 from authsvc.cli import main
 from authsvc.domain.databases import Database
 from authsvc.store.executor import Executor
@@ -164,14 +166,7 @@ def serving(database_url: str, log: Path, *flags: str, **settings: str | None) -
         yield Server(process, database_url, url, address, grpcio_address, log, metrics_address)
     finally:
         guard.cancel()
-        process.terminate()
-        try:
-            process.wait(_STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+        end(process, _STOP_TIMEOUT)
 
 
 def children_of(pid: int) -> list[int]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from processes import end
+
 ROOT = Path(__file__).parent.parent.parent
 SERVER_CORE = "0"
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -139,7 +141,7 @@ def running(
             yield Program(process.pid, lines)
         finally:
             guard.cancel()
-            _end(process)
+            end(process, _STOP_TIMEOUT)
 
 
 def _until_ready(process: subprocess.Popen[str]) -> list[str] | None:
@@ -150,17 +152,6 @@ def _until_ready(process: subprocess.Popen[str]) -> list[str] | None:
             return lines
         lines.append(line.strip())
     return None
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout:
-        process.stdout.close()
 
 
 @contextmanager
