@@ -200,7 +200,9 @@ def _grpc(server: Server, token: str) -> Iterator[Call]:
 @contextmanager
 def _grpcio(server: Server, token: str) -> Iterator[Call]:
     """Native gRPC on grpcio's port."""
-    with _stub(server.grpcio_address, token) as call:
+    # A connection that the old server still resets in its backlog is made anew; without waiting, each call until then
+    # would fail at once, as many as fit into the time.
+    with _stub(server.grpcio_address, token, wait_for_ready=True) as call:
         yield call
 
 
@@ -208,11 +210,14 @@ _KINDS = (_json, _json_anew, _grpc_web, _grpc, _grpcio)
 
 
 @contextmanager
-def _stub(address: str, token: str) -> Iterator[Call]:
+def _stub(address: str, token: str, *, wait_for_ready: bool = False) -> Iterator[Call]:
     with grpc.insecure_channel(address, options=_NO_RETRIES) as channel:
         stub: Any = auth_pb2_grpc.AuthServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         yield lambda: stub.GetMyUser(
-            auth_pb2.GetMyUserRequest(), metadata=[("authorization", f"Bearer {token}")], timeout=10
+            auth_pb2.GetMyUserRequest(),
+            metadata=[("authorization", f"Bearer {token}")],
+            timeout=10,
+            wait_for_ready=wait_for_ready,
         )
 
 
