@@ -79,10 +79,10 @@ bench/peers/workos_emulator/node_modules/.stamp: bench/peers/workos_emulator/pac
 	@$(NPM) bench/peers/workos_emulator ci --ignore-scripts --omit=optional --no-audit --no-fund
 	@touch $@
 
-bench-writes: .venv/run.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
+bench-writes: .venv/dev.stamp ## Compare joined with split writes of responses (needs wrk and h2load)
 	$(BIN)/python bench/writes.py
 
-bench-start: .venv/run.stamp ## Measure how soon a service answers, and the memory of its workers
+bench-start: .venv/dev.stamp ## Measure how soon a service answers, and the memory of its workers
 	$(BIN)/python bench/start.py
 
 bench-sessions: .venv/run.stamp .venv/workos-10/.stamp ## Compare the first page of 30,000 sessions with the 300th

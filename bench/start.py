@@ -11,7 +11,6 @@ load rich, which is only there for development and takes a tenth of the start: i
 # ruff: noqa: INP001, S603 - a program, and no part of a package; its commands are its own
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -25,9 +24,11 @@ from statistics import median
 from typing import NamedTuple
 
 import grpc
+import psutil
 
 ROOT = Path(__file__).parent.parent
 ROUNDS, CALLS, CONNECTIONS = 5, 1000, 8
+MEGABYTE = 1 << 20
 METHOD = "/zitadel.auth.v1.AuthService/GetMyUser"
 
 
@@ -74,12 +75,13 @@ def measure(database_url: str, token: str, workers: int, modules: Path) -> Start
             if line == "ready\n":
                 break
         ready = time.perf_counter() - began
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        processor = sum(map(processor_time, [str(process.pid), *children]))
+        supervisor = psutil.Process(process.pid)
+        children = sorted(supervisor.children(), key=lambda child: child.pid)
+        processor = sum(map(processor_time, [supervisor, *children]))
         call_web(web, token, workers)
         call_grpcio(grpcio, token, workers)
         web_memory, grpcio_memory = memory(children[:workers]), memory(children[workers:])
-        return Start(answered, ready, processor, *web_memory, *grpcio_memory, memory([str(process.pid)])[1])
+        return Start(answered, ready, processor, *web_memory, *grpcio_memory, memory([supervisor])[1])
 
 
 @contextmanager
@@ -123,23 +125,17 @@ def call_grpcio(port: int, token: str, workers: int) -> None:
                 get(b"", metadata=metadata, timeout=20)
 
 
-def processor_time(pid: str) -> float:
+def processor_time(process: psutil.Process) -> float:
     """Seconds for which a process has had a processor, for itself and for calls to the operating system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    times = process.cpu_times()
+    return times.user + times.system
 
 
-def memory(pids: list[str]) -> tuple[float, float]:
+def memory(processes: list[psutil.Process]) -> tuple[float, float]:
     """RSS and PSS of processes, in megabytes, on average."""
-    rss = [megabytes(pid, "status", "VmRSS") for pid in pids]
-    pss = [megabytes(pid, "smaps_rollup", "Pss") for pid in pids]
-    return sum(rss) / len(pids), sum(pss) / len(pids)
-
-
-def megabytes(pid: str, file: str, name: str) -> float:
-    """A number of kilobytes that the operating system gives of a process."""
-    found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/{file}").read_text(), re.MULTILINE)
-    return int(found[1]) / 1024 if found else 0.0
+    told = [process.memory_full_info() for process in processes]
+    rss, pss = sum(each.rss for each in told), sum(each.pss for each in told)
+    return rss / len(told) / MEGABYTE, pss / len(told) / MEGABYTE
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import psutil
 from processes import end
 
 from authsvc.cli import main
@@ -171,7 +172,7 @@ def serving(database_url: str, log: Path, *flags: str, **settings: str | None) -
 
 def children_of(pid: int) -> list[int]:
     """The processes that a process has started, and that have not been buried."""
-    return sorted(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    return sorted(child.pid for child in psutil.Process(pid).children())
 
 
 def _until_ready(process: subprocess.Popen[str]) -> list[str]:

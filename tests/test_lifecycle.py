@@ -19,6 +19,7 @@ import h2.config
 import h2.connection
 import h2.events
 import httpx2
+import psutil
 import pytest
 from harness import BROWSER, GIGI, NO_CERTIFICATES, Server, authsvc, children_of, environment, query, serving
 
@@ -29,7 +30,7 @@ def test_sigterm_ends_with_status_zero(database: str, tmp_path: Path) -> None:
         children = _children(server)
         assert len(children) == 2
         assert server.stop() == 0
-        assert not [child for child in children if Path(f"/proc/{child}").exists()]
+        assert not [child for child in children if psutil.pid_exists(child)]
 
 
 @dataclass(frozen=True)
@@ -246,8 +247,10 @@ def _children(server: Server) -> list[int]:
 
 
 def _alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _accepts(address: str) -> bool:

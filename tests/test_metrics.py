@@ -11,13 +11,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx2
+import psutil
 import pytest
 from authsvc_account.v1 import account_pb2, account_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -132,15 +133,9 @@ def _port(address: str) -> int:
 
 def _listening(server: Server) -> set[int]:
     """The ports on which any process of a service listens."""
-    tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
-    rows = [line.split() for table in tables for line in table]
-    ports = {f"socket:[{row[9]}]": int(row[1][-4:], 16) for row in rows if row[3] == "0A"}
-    held = set()
-    for pid in [server.process.pid, *children_of(server.process.pid)]:
-        for file in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                held.add(str(file.readlink()))
-    return {port for inode, port in ports.items() if inode in held}
+    supervisor = psutil.Process(server.process.pid)
+    held = [held for process in (supervisor, *supervisor.children()) for held in process.net_connections("tcp")]
+    return {each.laddr.port for each in held if each.status == psutil.CONN_LISTEN}
 
 
 @contextmanager

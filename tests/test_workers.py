@@ -10,15 +10,15 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from http.client import HTTPConnection
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from harness import GIGI, Server, children_of, command, environment, serving
+from harness import GIGI, Server, command, environment, serving
 
 from authsvc import workers
 from authsvc.app import open_service
@@ -215,13 +215,7 @@ def _call(connection: HTTPConnection, method: str, path: str, bearer: str = "", 
 
 def _worker(server: Server, connection: HTTPConnection) -> int:
     """The process that holds the other end of a connection."""
-    assert connection.sock
-    ends = [f"{port:04X}" for port in (connection.sock.getpeername()[1], connection.sock.getsockname()[1])]
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    (inode,) = [row[9] for row in rows if [row[1][-4:], row[2][-4:]] == ends]
-    for pid in children_of(server.process.pid):
-        for held in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                if str(held.readlink()) == f"socket:[{inode}]":
-                    return pid
-    raise AssertionError("nobody holds it")
+    ends = connection.sock.getpeername(), connection.sock.getsockname()
+    workers = psutil.Process(server.process.pid).children()
+    (worker,) = [each.pid for each in workers if ends in [(held.laddr, held.raddr) for held in each.net_connections()]]
+    return worker

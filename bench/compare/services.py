@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 from processes import end
 
 ROOT = Path(__file__).parent.parent.parent
 SERVER_CORE = "0"
-_TICKS = os.sysconf("SC_CLK_TCK")
 _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 30.0
-_PAGE_KB = 1024
+_MEGABYTE = 1 << 20
 
 
 class ServiceError(Exception):
@@ -62,33 +61,29 @@ class Service:
 
 
 def family(pids: Sequence[int]) -> list[int]:
-    """Processes and all that they have started."""
+    """Processes and all that they have started; those that have ended have nobody."""
     found = []
     for pid in pids:
-        found.append(pid)
-        found += family([int(child) for child in _about(pid, f"task/{pid}/children").split()])
+        with suppress(psutil.NoSuchProcess):
+            found += [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
     return found
 
 
 def cpu_seconds(pid: int, *, ended: bool = False) -> float:
     """What a process has used so far, or what those of its children had used that have ended."""
-    fields = _about(pid, "stat").rpartition(")")[2].split()
-    first = 13 if ended else 11
-    return sum(map(int, fields[first : first + 2])) / _TICKS
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.children_user + times.children_system if ended else times.user + times.system)
 
 
 def megabytes(pid: int) -> float:
     """The PSS of a process."""
-    found = re.search(r"^Pss:\s+(\d+) kB", _about(pid, "smaps_rollup"), re.MULTILINE)
-    return int(found[1]) / _PAGE_KB if found else 0.0
-
-
-def _about(pid: int, file: str) -> str:
-    """What the operating system tells of a process; nothing once it has ended."""
     try:
-        return Path(f"/proc/{pid}/{file}").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+        return float(psutil.Process(pid).memory_full_info().pss) / _MEGABYTE
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def free_address() -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from harness import Server
+import psutil
+from harness import Server, children_of
 from hostile.http1 import answered, head
 from hostile.neighbour import Neighbour, p99
 
 MIB = 1024 * 1024
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICK = os.sysconf("SC_CLK_TCK")
 _FLOOR = 10.0  # milliseconds; less than that is the noise of a machine with two cores
 _TRIALS = 5
 _SAMPLE = 0.01
@@ -50,9 +47,8 @@ class Figures:
 
 def worker_of(server: Server) -> int:
     """The only worker of a server."""
-    supervisor = server.process.pid
-    (child,) = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    return int(child)
+    (worker,) = children_of(server.process.pid)
+    return worker
 
 
 @dataclass
@@ -76,12 +72,12 @@ class Site:
 
     def memory(self) -> int:
         """Resident bytes of the worker."""
-        return int(Path(f"/proc/{self.worker}/statm").read_text().split()[1]) * _PAGE
+        return psutil.Process(self.worker).memory_info().rss
 
     def cpu(self) -> float:
         """Seconds of processor time that the worker has used."""
-        fields = Path(f"/proc/{self.worker}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        times = psutil.Process(self.worker).cpu_times()
+        return times.user + times.system
 
     def endures(self, attack: Attack, *, memory: int = 8 * MIB, cpu: float = 2.0, seconds: float = 0.2) -> Figures:
         """Attack while the other client calls, again and again for some seconds; what it cost must be within bounds.
