@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from harness import BROWSER, GIGI, Server, demo_database, open_hastily, serving
+from hypothesis import HealthCheck, settings
 
 from authsvc.domain.databases import Database
 from authsvc.store.executor import Executor
@@ -16,6 +17,10 @@ from authsvc.store.migrate import migrate
 
 # Ten thousand tests are collected, which stay: to look through them again and again takes a fifth of the time.
 gc.disable()
+
+# What holds of a property does so on a slow machine, too.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 DEAR = ("interop", "web")
 """Where servers and browsers are started for many tests."""

@@ -348,7 +348,7 @@ def _directories(draw: DrawFn) -> _Entry:
     }
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(directory=_directories())
 def test_every_directory_survives_its_export(empty_database: Path, directory: _Entry) -> None:
     """Whatever a file may say comes back from the database, and into another one, the same."""

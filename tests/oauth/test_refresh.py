@@ -86,7 +86,7 @@ async def test_parallel_refreshes_have_one_successor(realm: Realm) -> None:
     await realm.refresh(answers[0].refresh_token)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.lists(st.sampled_from((0, 4, 11)), min_size=12))
 async def test_any_history_keeps_to_the_rules(realm: Realm, uses: list[int], waits: list[int]) -> None:
     """Whatever tokens of a family come in whatever order, each has one successor, and late reuse ends them all."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.transcoding import Transcoder
@@ -72,7 +72,6 @@ def _value(message: Any, name: str) -> Any:
     return message
 
 
-@settings(deadline=None)
 @given(made=_made(), verb=st.sampled_from(["", ":go"]))
 def test_a_path_brings_its_values(made: _Made, verb: str) -> None:
     """A path made from any template and any values matches it, and binds exactly those values."""

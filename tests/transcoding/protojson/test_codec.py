@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transcoding.foreign import item_class
 
@@ -306,7 +306,6 @@ _names = st.sampled_from([field.json_name for field in Item.DESCRIPTOR.fields])
 _trees = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(_names, _trees, max_size=4))
 def test_any_json_is_read_or_refused(tree: dict[str, object]) -> None:
     """Whatever the values, decoding gives a message that survives being written, or a BadRequest."""
@@ -321,7 +320,6 @@ def test_any_json_is_read_or_refused(tree: dict[str, object]) -> None:
     assert len(text.encode()) <= 200
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """No bytes make decoding raise anything but a BadRequest."""
