@@ -1,13 +1,29 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import bindparam, literal, select
+from sqlalchemy import Dialect, bindparam, literal, select
 from sqlalchemy.dialects.sqlite import dialect
 
 from authsvc.store.executor import Prepared, prepare
 from authsvc.store.schema import users
 
 SQLITE = dialect(paramstyle="qmark")
+
+
+def test_a_statement_is_compiled_once_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is prepared and never run costs nothing; what is run again costs nothing again."""
+    statement, made = select(users.c.id), []
+
+    def compile_it(*, dialect: Dialect) -> object:
+        made.append(dialect)
+        return select(users.c.id).compile(dialect=dialect)
+
+    monkeypatch.setattr(statement, "compile", compile_it)
+    prepared = prepare(statement, SQLITE)
+    assert made == []
+    assert prepared.sql == "SELECT users.id \nFROM users"
+    assert (prepared.sql, prepared.names, made) == (prepared.sql, (), [SQLITE])
+    assert not hasattr(prepared, "nothing")
 
 
 def test_arguments_stand_in_the_order_of_the_sql() -> None:

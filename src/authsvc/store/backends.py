@@ -1,4 +1,4 @@
-"""The reads of back ends that hold an API key: one statement each, compiled when the store opens.
+"""The reads of back ends that hold an API key: one statement each, compiled once.
 
 A list has a statement for each way through it, so that every page is a walk along an index: how long the list is,
 and how far into it the page begins, makes no difference.

@@ -1,4 +1,4 @@
-"""How statements reach a database: compiled once, run by one of the executors."""
+"""How statements reach a database: compiled when they are first used, run by one of the executors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from sqlalchemy.sql.compiler import SQLCompiler
 Row = tuple[Any, ...]
 
 
-class Prepared(NamedTuple):
+class Prepared:
     """A statement in a database's own SQL, its parameters in their order, and the values of the constant ones."""
 
-    sql: str
-    names: tuple[str, ...]
-    constants: dict[str, Any]
+    __slots__ = ("constants", "names", "sql")
+
+    def __init__(self, sql: str, names: tuple[str, ...], constants: dict[str, Any]) -> None:
+        self.sql = sql
+        self.names = names
+        self.constants = constants
 
     def arguments(self, parameters: dict[str, Any]) -> list[Any]:
         """The values in the order in which the SQL takes them."""
@@ -25,11 +28,28 @@ class Prepared(NamedTuple):
         return [values[name] for name in self.names]
 
 
+class _Compiled(Prepared):
+    """Compiled at the first use: for all that a service may ever run, that would take a twentieth of its start."""
+
+    __slots__ = ("_dialect", "_statement")
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+        self._statement = statement
+        self._dialect = dialect
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what is not there yet only, so later uses pay nothing."""
+        if name not in Prepared.__slots__:
+            raise AttributeError(name)
+        compiled = cast("SQLCompiler", self._statement.compile(dialect=self._dialect))
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        super().__init__(str(compiled), tuple(compiled.positiontup or ()), constants)
+        return getattr(self, name)
+
+
 def prepare(statement: ClauseElement, dialect: Dialect) -> Prepared:
-    """`statement` compiled for `dialect`; its `bindparam`s become parameters, given at each run by name."""
-    compiled = cast("SQLCompiler", statement.compile(dialect=dialect))
-    constants = {name: value for name, value in compiled.params.items() if value is not None}
-    return Prepared(str(compiled), tuple(compiled.positiontup or ()), constants)
+    """`statement` for `dialect`; its `bindparam`s become parameters, given at each run by name."""
+    return _Compiled(statement, dialect)
 
 
 class Stats(NamedTuple):
@@ -68,7 +88,7 @@ class Executor(Reader, Protocol):
         """How busy its connections are; None where nobody ever waits for one."""
 
     def prepare(self, statement: ClauseElement) -> Prepared:
-        """Compile `statement` for this database; done once per statement, at start."""
+        """`statement` for this database, which compiles it once."""
 
     async def has_table(self, name: str) -> bool:
         """Whether there is a table with this name."""

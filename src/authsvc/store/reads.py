@@ -1,4 +1,4 @@
-"""The reads of the API: one statement each, compiled when the store opens."""
+"""The reads of the API: one statement each, compiled once."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ the header `X-Goog-FieldMask` (AIP-157).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
@@ -53,13 +54,15 @@ class Views:
         self._shown: Descriptor | None = field.message_type if field else method.output_type
         self._proto_names = codecs.usual.style.proto_names
 
-        def encoder(codec: Codec) -> Encode:
+        @cache  # hardly anybody asks for the unusual
+        def encoder(enum_numbers: bool) -> Encode:  # noqa: FBT001
+            codec = codecs.by_enum_numbers[enum_numbers]
             return (
                 codec.field_encoder(method.output_type, field) if field else codec.message_encoder(method.output_type)
             )
 
-        self._encoders = {numbers: encoder(codec) for numbers, codec in codecs.by_enum_numbers.items()}
-        self.usual = View(self._encoders[codecs.usual.style.enum_numbers])
+        self._encoder = encoder
+        self.usual = View(encoder(codecs.usual.style.enum_numbers))
 
     def view(self, parameters: Mapping[str, str], mask_header: str) -> View:
         """Return the view that a request asks for.
@@ -74,7 +77,7 @@ class Views:
         encode, events = self.usual.encode, False
         if "alt" in parameters:
             numbers, events = _alt(parameters["alt"])
-            encode = encode if numbers is None else self._encoders[numbers]
+            encode = encode if numbers is None else self._encoder(numbers)
         parsed = parse_mask(mask, self._shown, proto_names=self._proto_names) if mask else None
         return View(encode, parsed, _flag("prettyPrint", parameters.get("prettyPrint", "false")), events)
 
