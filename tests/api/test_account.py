@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from authsvc_account.v1.account_pb2 import SignOutAllRequest, SignOutRequest
@@ -16,10 +14,9 @@ from authsvc.domain.sessions import SessionState
 from authsvc.errors import NotFound, Unauthenticated
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import Caller
-from authsvc.store.migrate import migrate
+from authsvc.store.executor import Executor
 from authsvc.store.reads import Reads
 from authsvc.store.sign_ins import Accounts
-from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 
 AGENT, ELSEWHERE = 69629023906488334, 69629023906488337
@@ -37,7 +34,7 @@ class Context:
 class Scene:
     """The demo's people: Gigi, Zora and, signed out, Pia in one browser; Olli in another."""
 
-    def __init__(self, executor: SqliteExecutor) -> None:
+    def __init__(self, executor: Executor) -> None:
         self.writes = Writes(executor)
         self.reads = Reads(executor)
         self.servicer = AccountServicer(Accounts(executor, self.writes))
@@ -58,14 +55,11 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+async def scene(executor: Executor) -> Scene:
     """A database with the demo's people."""
-    migrate(tmp_path / "authsvc.db")
-    executor = SqliteExecutor(tmp_path / "authsvc.db")
     scene = Scene(executor)
     await directory.apply(scene.writes, directory.read(DEMO))
-    yield scene
-    await executor.close()
+    return scene
 
 
 async def test_somebody_else_is_signed_out(scene: Scene) -> None:

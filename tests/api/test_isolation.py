@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from authsvc.domain.clock import SECOND
 from authsvc.errors import Refused
 from authsvc.identity.authenticator import Authenticator
 from authsvc.identity.caller import Caller
-from authsvc.store.migrate import migrate
 from authsvc.store.reads import Reads
 from authsvc.store.writes import Writes
 
@@ -192,14 +190,6 @@ class World:
         return answer.details.total_result, found
 
 
-@pytest.fixture(scope="module")
-def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database without rows, to be copied."""
-    path = tmp_path_factory.mktemp("isolation") / "authsvc.db"
-    migrate(path)
-    return path
-
-
 async def _tokens(world: World) -> list[tuple[str, str | None, str]]:
     """Every token that can be had of what the file holds: (user, agent, token)."""
     tokens: list[tuple[str, str | None, str]] = []
@@ -225,9 +215,9 @@ def _microseconds(text: str | None) -> int | None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_nobody_sees_anything_of_another(blank: Path, tmp_path: Path, seed: int) -> None:
+async def test_nobody_sees_anything_of_another(new_database: Path, seed: int) -> None:
     """With every token the three calls say exactly what the file says about its user and its agent, and no more."""
-    world = World(Path(shutil.copy(blank, tmp_path)), _world(seed))
+    world = World(new_database, _world(seed))
     await world.fill()
     oracle = world.oracle
     with_agent = 0
@@ -246,9 +236,9 @@ async def test_nobody_sees_anything_of_another(blank: Path, tmp_path: Path, seed
     await world.executor.close()
 
 
-async def test_sessions_made_by_signing_in(blank: Path, tmp_path: Path) -> None:
+async def test_sessions_made_by_signing_in(new_database: Path) -> None:
     """Two users who sign in on different agents see themselves; on the same agent, each other."""
-    world = World(Path(shutil.copy(blank, tmp_path)), _world(0))
+    world = World(new_database, _world(0))
     for org in world.oracle.data["orgs"]:
         for user in org["users"]:
             user["state"] = "active"

@@ -20,7 +20,6 @@ from authsvc.domain.clients import ClientState
 from authsvc.errors import Refused, StartupError
 from authsvc.store.client_writes import ClientWrites, NewClient
 from authsvc.store.clients import Clients
-from authsvc.store.migrate import migrate
 from authsvc.store.sqlite import SqliteExecutor
 from authsvc.store.writes import Writes
 from authsvc.web.account import account_client, account_page
@@ -86,35 +85,31 @@ async def start(database: Path, **settings: Any) -> tuple[str, int] | None:
     return (client.redirect_uris, client.state) if client else None
 
 
-async def test_the_start_keeps_the_client(tmp_path: Path) -> None:
+async def test_the_start_keeps_the_client(new_database: Path) -> None:
     """It follows the issuer, and is there and active just as the page is served."""
-    migrate(database := tmp_path / "authsvc.db")
-    assert await start(database, account=False, issuer=ISSUER) is None
-    assert await start(database, issuer=ISSUER) == (f"{ISSUER}/account", ACTIVE)
-    assert await start(database, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", ACTIVE)
-    assert await start(database, account=False, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", INACTIVE)
-    assert await start(database, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", ACTIVE)
+    assert await start(new_database, account=False, issuer=ISSUER) is None
+    assert await start(new_database, issuer=ISSUER) == (f"{ISSUER}/account", ACTIVE)
+    assert await start(new_database, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", ACTIVE)
+    assert await start(new_database, account=False, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", INACTIVE)
+    assert await start(new_database, issuer=ELSEWHERE) == (f"{ELSEWHERE}/account", ACTIVE)
 
 
-async def test_where_browsers_would_not_let_it_work(tmp_path: Path) -> None:
+async def test_where_browsers_would_not_let_it_work(new_database: Path) -> None:
     """At an issuer without TLS that is not this machine there is no page, and everything else is served."""
-    migrate(database := tmp_path / "authsvc.db")
-    assert await start(database, listen="192.0.2.1:8080") is None
+    assert await start(new_database, listen="192.0.2.1:8080") is None
 
 
-async def test_a_later_start_waits_for_nobody(tmp_path: Path) -> None:
+async def test_a_later_start_waits_for_nobody(new_database: Path) -> None:
     """Where the client is as it should be, the start does not ask for the right to write."""
-    migrate(database := tmp_path / "authsvc.db")
-    await start(database, issuer=ISSUER)
-    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+    await start(new_database, issuer=ISSUER)
+    with closing(sqlite3.connect(new_database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert await start(database, issuer=ISSUER) == (f"{ISSUER}/account", ACTIVE)
+        assert await start(new_database, issuer=ISSUER) == (f"{ISSUER}/account", ACTIVE)
 
 
-async def test_nobody_elses_client_is_taken(tmp_path: Path) -> None:
+async def test_nobody_elses_client_is_taken(new_database: Path) -> None:
     """Nobody can make a client of this name, and one that has a secret all the same stops the start as it is."""
-    migrate(database := tmp_path / "authsvc.db")
-    executor = SqliteExecutor(database)
+    executor = SqliteExecutor(new_database)
     clients = ClientWrites(Writes(executor))
     new = NewClient(
         "Mine", CLIENT_ID, redirect_uris=(f"{ISSUER}/mine",), grant_types=account_client(ISSUER).grant_types
@@ -123,8 +118,8 @@ async def test_nobody_elses_client_is_taken(tmp_path: Path) -> None:
         await clients.create(new)
     _, secret = await clients.create(new._replace(client_id="mine"))
     await executor.close()
-    with closing(sqlite3.connect(database)) as connection, connection:
+    with closing(sqlite3.connect(new_database)) as connection, connection:
         connection.execute("UPDATE clients SET client_id = ?", (CLIENT_ID,))
     assert secret
     with pytest.raises(StartupError, match=CLIENT_ID):
-        await start(database, issuer=ISSUER)
+        await start(new_database, issuer=ISSUER)
