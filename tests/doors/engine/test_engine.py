@@ -118,7 +118,7 @@ async def test_a_slow_preface() -> None:
         async with plain(stage.port) as peer:
             await asyncio.sleep(3 * SHORT)
             peer.writer.write(b"PRI * HTTP/2.0")
-            await asyncio.sleep(SHORT)
+            await asyncio.sleep(SHORT / 4)
             peer.writer.write(b"\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
             assert await asyncio.wait_for(peer.reader.readexactly(4), 2)
         async with plain(stage.port, b"PRI *") as peer:
