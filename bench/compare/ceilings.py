@@ -137,18 +137,20 @@ class Server(uvicorn.Server):
         print("ready", flush=True)
 
 
+async def _serve(address: Address, config: uvicorn.Config) -> None:
+    await Server(config).serve([socket.create_server(address)])
+
+
 async def serve_remembered(address: Address, database: Path) -> None:
     """Serve rows from memory."""
     settings = Settings()
-    await Server(uvicorn_config(settings, remembering_service(settings, database))).serve(
-        [socket.create_server(address)]
-    )
+    await _serve(address, uvicorn_config(settings, remembering_service(settings, database)))
 
 
 async def serve_handlers(address: Address, _: Path) -> None:
     """Serve the empty service."""
     settings = Settings()
-    await Server(uvicorn_config(settings, empty_service(settings))).serve([socket.create_server(address)])
+    await _serve(address, uvicorn_config(settings, empty_service(settings)))
 
 
 async def serve_asgi(address: Address, _: Path) -> None:
@@ -156,7 +158,7 @@ async def serve_asgi(address: Address, _: Path) -> None:
     settings = Settings()
     config = uvicorn_config(settings, empty_service(settings))
     config.app = cast("Any", empty_app)
-    await Server(config).serve([socket.create_server(address)])
+    await _serve(address, config)
 
 
 async def serve_grpcaio(address: Address, _: Path) -> None:

@@ -105,7 +105,7 @@ class Supervisor:
             self._ports.web,
             number=number,
             node=self._node,
-            in_flight=self._row,
+            counts=self._row,
             scrapes=scrapes,
         )
 
@@ -116,7 +116,7 @@ class Supervisor:
 
         if address is None:
             raise RuntimeError("there is no port for grpcio")
-        workers.run_grpcio(settings, link, address, node=self._node, in_flight=self._row)
+        workers.run_grpcio(settings, link, address, node=self._node, counts=self._row)
 
     # What happens.
 

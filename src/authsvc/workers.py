@@ -50,9 +50,9 @@ Start = Callable[[Service], Awaitable[tuple[Address, Stop]]]
 class Worker:
     """One worker process, seen from inside."""
 
-    def __init__(self, settings: Settings, link: Connection, node: int, in_flight: Counts | None) -> None:
+    def __init__(self, settings: Settings, link: Connection, node: int, counts: Counts | None) -> None:
         self.settings = settings
-        self._in_flight = in_flight
+        self._counts = counts
         self._link = link
         self._node = node
         self._stop = asyncio.Event()
@@ -61,7 +61,7 @@ class Worker:
     async def serve(self, start: Start) -> None:
         """Open the service, `start` its server, report the address, and stop the server when told to."""
         self._listen_for_stop()
-        service = await open_service(self.settings, self._node, self._in_flight)
+        service = await open_service(self.settings, self._node, self._counts)
         self._tell_pool(service.executor)
         address, stop = await start(service)
         # What is here stays; going through all of it again and again would hold up calls for some 60 ms each time.
@@ -78,10 +78,10 @@ class Worker:
     def _tell_pool(self, executor: Executor) -> None:
         """Tell, now and from now on, how busy the connections to the database are."""
         stats = executor.stats
-        if self._in_flight is not None and stats is not None:
-            self._in_flight[Pool.BUSY] = stats.open - stats.idle
-            self._in_flight[Pool.IDLE] = stats.idle
-            self._in_flight[Pool.WAITING] = stats.waiting
+        if self._counts is not None and stats is not None:
+            self._counts[Pool.BUSY] = stats.open - stats.idle
+            self._counts[Pool.IDLE] = stats.idle
+            self._counts[Pool.WAITING] = stats.waiting
             asyncio.get_running_loop().call_later(_TOLD_EVERY, self._tell_pool, executor)
 
     def _listen_for_stop(self) -> None:
@@ -111,13 +111,13 @@ def run_web(
     *,
     number: int,
     node: int,
-    in_flight: Counts | None = None,
+    counts: Counts | None = None,
     scrapes: Scrapes | None = None,
 ) -> None:
     """Serve the one address until told to stop. Worker 0 alone does what is to be done once, not in each.
 
     It listens on the sockets that are its own by its number, and sees to it that nobody waits at the others'. Its calls
-    are counted in `in_flight`; `scrapes` are answered if there are any.
+    are counted in `counts`; `scrapes` are answered if there are any.
     """
     own, others = share(listeners, number, settings.worker_count())
     if number and scrapes:
@@ -143,7 +143,7 @@ def run_web(
 
         return Address(*listeners[0].getsockname()[:2]), stop
 
-    _run(settings, link, start, node, in_flight)
+    _run(settings, link, start, node, counts)
 
 
 async def _serving(server: WebServer, sockets: list[socket.socket]) -> asyncio.Future[None]:
@@ -168,9 +168,9 @@ def share(
 
 
 def run_grpcio(
-    settings: Settings, link: Connection, address: Address, *, node: int, in_flight: Counts | None = None
+    settings: Settings, link: Connection, address: Address, *, node: int, counts: Counts | None = None
 ) -> None:
-    """Serve native gRPC by grpcio on `address` until told to stop, and count calls in `in_flight`."""
+    """Serve native gRPC by grpcio on `address` until told to stop, and count calls in `counts`."""
 
     async def start(service: Service) -> tuple[Address, Stop]:
         server = grpcio_server(service.methods, service.limits)
@@ -178,7 +178,7 @@ def run_grpcio(
         await server.start()
         return address._replace(port=port), lambda _: server.stop(settings.drain_timeout)
 
-    _run(settings, link, start, node, in_flight)
+    _run(settings, link, start, node, counts)
 
 
 class WebServer(uvicorn.Server):
@@ -306,11 +306,11 @@ def _add_port(server: grpc.aio.Server, settings: Settings, address: Address) -> 
         raise StartupError(f"grpc_listen: cannot listen on {address}") from None
 
 
-def _run(settings: Settings, link: Connection, start: Start, node: int, in_flight: Counts | None) -> None:
+def _run(settings: Settings, link: Connection, start: Start, node: int, counts: Counts | None) -> None:
     logs.configure(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Worker(settings, link, node, in_flight).serve(start))
+            runner.run(Worker(settings, link, node, counts).serve(start))
     except (StartupError, OSError) as error:
         with suppress(BrokenPipeError):
             link.send(str(error))

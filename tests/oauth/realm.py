@@ -80,7 +80,7 @@ class Switch:
         """None, as of SQLite."""
 
     def prepare(self, statement: ClauseElement) -> Prepared:
-        """Compile `statement` for SQLite."""
+        """`statement` for SQLite."""
         return prepare(statement, self._dialect)
 
     async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:

@@ -22,7 +22,7 @@ def test_a_statement_is_compiled_once_when_it_is_used(monkeypatch: pytest.Monkey
     prepared = prepare(statement, SQLITE)
     assert made == []
     assert prepared.sql == "SELECT users.id \nFROM users"
-    assert (prepared.sql, prepared.names, made) == (prepared.sql, (), [SQLITE])
+    assert (prepared.names, prepared.constants, made) == ((), {}, [SQLITE])
     assert not hasattr(prepared, "nothing")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -10,6 +10,7 @@ from sqlalchemy import ClauseElement, Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Row = tuple[Any, ...]
+Rewrite = Callable[[ClauseElement], ClauseElement]
 
 
 class Prepared:
@@ -31,25 +32,30 @@ class Prepared:
 class _Compiled(Prepared):
     """Compiled at the first use: for all that a service may ever run, that would take a twentieth of its start."""
 
-    __slots__ = ("_dialect", "_statement")
+    __slots__ = ("_dialect", "_rewrite", "_statement")
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+    def __init__(self, statement: ClauseElement, dialect: Dialect, rewrite: Rewrite) -> None:
         self._statement = statement
         self._dialect = dialect
+        self._rewrite = rewrite
 
     def __getattr__(self, name: str) -> Any:
         """Called for what is not there yet only, so later uses pay nothing."""
         if name not in Prepared.__slots__:
             raise AttributeError(name)
-        compiled = cast("SQLCompiler", self._statement.compile(dialect=self._dialect))
+        compiled = cast("SQLCompiler", self._rewrite(self._statement).compile(dialect=self._dialect))
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         super().__init__(str(compiled), tuple(compiled.positiontup or ()), constants)
         return getattr(self, name)
 
 
-def prepare(statement: ClauseElement, dialect: Dialect) -> Prepared:
-    """`statement` for `dialect`; its `bindparam`s become parameters, given at each run by name."""
-    return _Compiled(statement, dialect)
+def _unchanged(statement: ClauseElement) -> ClauseElement:
+    return statement
+
+
+def prepare(statement: ClauseElement, dialect: Dialect, rewrite: Rewrite = _unchanged) -> Prepared:
+    """`statement` for `dialect`, as `rewrite` has it; its `bindparam`s become parameters, given at each run by name."""
+    return _Compiled(statement, dialect, rewrite)
 
 
 class Stats(NamedTuple):

@@ -97,8 +97,8 @@ class PostgresExecutor:
         return self._connections.stats
 
     def prepare(self, statement: ClauseElement) -> Prepared:
-        """Compile `statement` for PostgreSQL; numbers that are part of it stand there, so that plans can be kept."""
-        return prepare(cast("ClauseElement", replacement_traverse(statement, {}, _as_it_is)), self._dialect)
+        """`statement` for PostgreSQL; numbers that are part of it stand there, so that plans can be kept."""
+        return prepare(statement, self._dialect, _with_numbers)
 
     async def has_table(self, name: str) -> bool:
         """Whether there is a table with this name."""
@@ -203,6 +203,10 @@ class PostgresTransaction:
             await self._held.execute_many(prepared.sql, [_arguments(prepared, row) for row in rows])
         except _FAILURES as error:
             _tell(error)
+
+
+def _with_numbers(statement: ClauseElement) -> ClauseElement:
+    return cast("ClauseElement", replacement_traverse(statement, {}, _as_it_is))
 
 
 def _as_it_is(element: Any, **_: Any) -> Any:

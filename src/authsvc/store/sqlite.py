@@ -61,7 +61,7 @@ class SqliteExecutor:
         """None: a read waits for nothing."""
 
     def prepare(self, statement: ClauseElement) -> Prepared:
-        """Compile `statement` for SQLite."""
+        """`statement` for SQLite."""
         return prepare(statement, self._dialect)
 
     async def fetch_all(self, prepared: Prepared, /, **parameters: Any) -> Sequence[Row]:
