@@ -285,7 +285,7 @@ async def test_a_deadline_in_mid_stream(kind: str, wire: tuple[str, Engine]) -> 
     version, engine = wire
     sleeper = Sleeper()
     async with playing(http=engine, Recite=sleeper.stream) as stage:
-        response = await fetch(stage, version, RECITE, [("accept", kind), ("grpc-timeout", "50m")])
+        response = await fetch(stage, version, RECITE, [("accept", kind), ("grpc-timeout", "500m")])
     late = {"error": {"code": 4, "message": "deadline exceeded"}}
     assert items(kind, response.body) == [{"number": "1"}, late]
     assert sleeper.how == "cancelled"
@@ -389,7 +389,7 @@ async def test_raw_content_that_fails_is_broken_off(how: str, wire: tuple[str, E
             await context.abort(grpc.StatusCode.DATA_LOSS, "lost")
         await asyncio.sleep(5)
 
-    headers = [("grpc-timeout", "50m")] if how == "deadline" else []
+    headers = [("grpc-timeout", "500m")] if how == "deadline" else []
     async with playing(http=engine, Play=behaviour) as stage:
         if version == "HTTP/2":
             async with h2_peer(stage.port) as peer:

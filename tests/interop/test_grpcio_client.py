@@ -136,7 +136,7 @@ def test_health_watch_sync(channel: grpc.Channel) -> None:
 async def test_health_watch_aio(address: str) -> None:
     """An asynchronous watch tells the state at once and ends with its deadline when nothing changes."""
     async with aio_channel(address) as channel:
-        watch = HealthStub(channel).Watch(HealthCheckRequest(service=SERVICE), timeout=0.5)
+        watch = HealthStub(channel).Watch(HealthCheckRequest(service=SERVICE), timeout=1)
         assert await watch.read() == HealthCheckResponse(status=SERVING)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await watch.read()

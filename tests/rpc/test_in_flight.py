@@ -90,7 +90,7 @@ async def test_a_call_that_is_cut_off_counts_no_more() -> None:
         raise ValueError
 
     behaviours: dict[str, Any] = {"Say": sleeper.unary, "Paint": fail}
-    async with playing(unary_timeout=0.1, in_flight=counts, **behaviours) as stage, h2_peer(stage.port) as peer:
+    async with playing(unary_timeout=0.5, in_flight=counts, **behaviours) as stage, h2_peer(stage.port) as peer:
         late = peer.call("Say", pack(Line()))
         await eventually(lambda: counts == counted(Kind.PUBLIC, 1))
         assert (await late.reply()).code == 4

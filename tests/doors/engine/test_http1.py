@@ -90,7 +90,7 @@ async def test_a_retired_connection_does_not_stay(engine: Engine) -> None:
         await asyncio.sleep(2 * SHORT)
         assert not sleeper.ended.is_set()
         assert b"200 OK" in await peer.rest(2)
-        await asyncio.wait_for(sleeper.ended.wait(), 1)
+        await asyncio.wait_for(sleeper.ended.wait(), 5)
 
 
 async def test_a_stream_whose_body_stops_is_ended(engine: Engine) -> None:
@@ -240,7 +240,7 @@ async def test_who_takes_nothing_is_cut_off(engine: Engine, seen: str) -> None:
             ended.set()
 
     request = b"POST %b HTTP/1.1\r\nhost: a\r\ncontent-type: %b\r\ncontent-length: 5\r\n\r\n%b"
-    limits = Limits(stall=SHORT if seen == "stall" else 30)
+    limits = Limits(stall=4 * SHORT if seen == "stall" else 30)
     async with playing(http=engine, limits=limits, Recite=recite) as stage:
         with socket.create_connection(("127.0.0.1", stage.port)) as peer:
             peer.sendall(request % (path("Recite").encode(), WEB.encode(), pack(Line())))
@@ -303,7 +303,7 @@ async def test_a_handler_hears_of_a_broken_body(engine: Engine, monkeypatch: pyt
     async with playing(http=engine, Collect=sleeper.unary) as stage, plain(stage.port, begun) as peer:
         await asyncio.wait_for(sleeper.began.wait(), 2)
         peer.writer.write(b"nonsense\r\n")
-        await asyncio.wait_for(sleeper.ended.wait(), 1)
+        await asyncio.wait_for(sleeper.ended.wait(), 5)
 
 
 async def test_nonsense_behind_a_request(engine: Engine) -> None:

@@ -11,8 +11,8 @@ import { ErrorDetailSchema } from "@zitadel/proto/zitadel/message_pb.js";
 import grpcWeb from "grpc-web";
 
 // Milliseconds. Connect's client keeps the deadline too, and must have read the first message before; Google's waits for
-// the server, a second at least.
-const DEADLINE = 200;
+// the server, a second at least; the server must have begun before its own.
+const DEADLINE = 400;
 const CONNECTS_DEADLINE = 2_000;
 
 window.clients = {
