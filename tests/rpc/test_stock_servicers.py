@@ -78,12 +78,12 @@ async def test_health_is_watched(made: type) -> None:
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
         for status in (SERVING, NOT_SERVING, SERVING):
             await told(servicer, "s", status)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(1):
                 assert (await watch.read()).status == status
         watchers = servicer._send_response_callbacks if made is health.HealthServicer else servicer._server_watchers
         assert watchers["s"]
         watch.cancel()
-        await eventually(lambda: not watchers.get("s"))
+        await eventually(lambda: not watchers.get("s"), 2)
 
 
 @pytest.mark.parametrize("made", [health.aio.HealthServicer, health.HealthServicer], ids=["aio", "sync"])

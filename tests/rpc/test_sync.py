@@ -194,7 +194,7 @@ async def test_the_context_blocks_where_it_must() -> None:
 
     async with playing(Say=behaviour) as stage, h2_peer(stage.port) as peer:
         running = peer.call("Say", pack(Line()), metadata=[("grpc-timeout", "10S")])
-        await eventually(lambda: ("x-a", "1") in running.headers)
+        await eventually(lambda: ("x-a", "1") in running.headers, 2)
         go_on.set()
         reply = await running.reply()
     assert reply.messages[0].text == "True True ipv4:127.0.0.1:"
@@ -330,7 +330,7 @@ async def test_a_generator_is_closed_at_the_deadline(door: str, pause: float) ->
         reply = await call(stage, door, "Recite", metadata=[("grpc-timeout", "100m")])
         assert 0.09 < asyncio.get_running_loop().time() - started < 0.3
         assert reply.code == 4
-        assert await asyncio.to_thread(slow.closed.wait, 5)
+        assert await asyncio.to_thread(slow.closed.wait, 1)
         sent = slow.sent
         await asyncio.sleep(0.05)
     assert slow.sent == sent
@@ -350,7 +350,7 @@ async def test_a_generator_is_closed_when_the_client_goes(door: str, pause: floa
             running = recite(b"")
             await running.read()
             running.cancel()
-            assert await asyncio.to_thread(slow.closed.wait, 5)
+            assert await asyncio.to_thread(slow.closed.wait, 1)
     assert [entry["code"] for entry in logs] == ["CANCELLED"]
 
 
@@ -366,12 +366,14 @@ async def test_the_client_sets_the_pace() -> None:
         recite: Any = channel.unary_stream(path("Recite"))
         running = recite(b"")
         await running.read()
-        await asyncio.sleep(0.2)
-        sent = slow.sent
-        await asyncio.sleep(0.2)
-        assert slow.sent == sent < 200
+        sent = 0
+        async with asyncio.timeout(5):
+            while slow.sent > sent:
+                sent = slow.sent
+                await asyncio.sleep(0.2)
+        assert sent < 200
         running.cancel()
-        assert await asyncio.to_thread(slow.closed.wait, 5)
+        assert await asyncio.to_thread(slow.closed.wait, 1)
 
 
 @pytest.mark.parametrize("how", ["deadline", "gone"])
@@ -402,7 +404,7 @@ async def test_a_thread_that_waits_for_requests_is_released(door: str, how: str)
             await eventually(lambda: bool(released))
             if how == "gone":
                 running.cancel()
-            assert await asyncio.to_thread(ended.wait, 5)
+            assert await asyncio.to_thread(ended.wait, 1)
     assert released[0] == "got 1"
     assert released[1:] == ["the call is over"]
 

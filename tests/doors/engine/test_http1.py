@@ -90,7 +90,7 @@ async def test_a_retired_connection_does_not_stay(engine: Engine) -> None:
         await asyncio.sleep(2 * SHORT)
         assert not sleeper.ended.is_set()
         assert b"200 OK" in await peer.rest(2)
-        await asyncio.wait_for(sleeper.ended.wait(), 5)
+        await asyncio.wait_for(sleeper.ended.wait(), 1)
 
 
 async def test_a_stream_whose_body_stops_is_ended(engine: Engine) -> None:
@@ -303,7 +303,7 @@ async def test_a_handler_hears_of_a_broken_body(engine: Engine, monkeypatch: pyt
     async with playing(http=engine, Collect=sleeper.unary) as stage, plain(stage.port, begun) as peer:
         await asyncio.wait_for(sleeper.began.wait(), 2)
         peer.writer.write(b"nonsense\r\n")
-        await asyncio.wait_for(sleeper.ended.wait(), 5)
+        await asyncio.wait_for(sleeper.ended.wait(), 1)
 
 
 async def test_nonsense_behind_a_request(engine: Engine) -> None:

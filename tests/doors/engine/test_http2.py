@@ -181,7 +181,7 @@ async def test_a_retired_connection_does_not_stay(monkeypatch: pytest.MonkeyPatc
         await peer.until(lambda: 0 in peer.codes(GOAWAY))
         await asyncio.sleep(SHORT)
         assert not sleeper.ended.is_set()
-        await asyncio.wait_for(sleeper.ended.wait(), 5)
+        await asyncio.wait_for(sleeper.ended.wait(), 1)
         await peer.until(lambda: peer.ended)
 
 
